@@ -1,0 +1,122 @@
+"""What an adapter and a strategy are. Read this, and you can write either.
+
+Every call returns soon: long work is started, and then *observed*. Every verb may be repeated and means the same as once.
+An adapter raises nothing but ``Transient``, ``Refused`` and ``NodeFault`` (see ``autopilot.errors``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol, Self, runtime_checkable
+
+from autopilot.model.device import Device, NetworkId, Venue
+from autopilot.model.history import History
+from autopilot.model.market import Answer
+from autopilot.model.node import Observation, Payout
+from autopilot.model.plan import Decision, EntryCost, ExitCost
+from autopilot.model.view import View
+
+CONTRACT_VERSION = 1
+"""Raised when a member changes its meaning. The core supports this version and the one before."""
+
+
+class Scope(StrEnum):
+    """How much of a rig a network takes."""
+
+    DEVICE = "device"
+    """GPU by GPU."""
+    RIG = "rig"
+    """All GPUs of the host, or none."""
+
+
+class RateSource(Protocol):
+    """What a network would pay."""
+
+    def quotes(self, devices: Sequence[Device]) -> Sequence[Answer]:
+        """One answer for each pair of a venue and a device that this network could serve.
+
+        Raises Transient where there was no answer to be had, Refused where there never will be one.
+        """
+        ...
+
+
+class NodeDriver(Protocol):
+    """The network's program on this host."""
+
+    def observe(self, device: Device) -> Observation:
+        """Look, and change nothing. UNKNOWN rather than a guess."""
+        ...
+
+    def start(self, device: Device, venue: Venue) -> None:
+        """Make the device serve the venue; this also undoes a drain. Raises NodeFault where it cannot."""
+        ...
+
+    def drain(self, device: Device) -> None:
+        """Take no new work; what runs may finish. Seen as DRAINING from then on."""
+        ...
+
+    def stop(self, device: Device) -> None:
+        """Be ABSENT. Leases that still run are broken, so it is only called when that was decided."""
+        ...
+
+
+class PayoutSource(Protocol):
+    """What a network really paid."""
+
+    def payouts(self, since: datetime) -> Sequence[Payout]:
+        """Every payout for work that ended after the instant. One that was given before may come again, under the same id."""
+        ...
+
+
+@runtime_checkable
+class Adapter(Protocol):
+    """One network. Capabilities that a network lacks are None, so a wrapper cannot hide them."""
+
+    @property
+    def network(self) -> NetworkId: ...
+    @property
+    def scope(self) -> Scope: ...
+    @property
+    def rates(self) -> RateSource: ...
+    @property
+    def node(self) -> NodeDriver: ...
+    @property
+    def payouts(self) -> PayoutSource | None: ...
+
+    def exit_cost(self, seen: Observation) -> ExitCost:
+        """What leaving would cost, given what was just seen."""
+        ...
+
+    def entry_cost(self, device: Device, venue: Venue) -> EntryCost:
+        """What arriving would cost."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections. Nodes run on."""
+        ...
+
+
+@runtime_checkable
+class Strategy(Protocol):
+    """Where the devices should be. Built-in ones are frozen dataclasses whose fields are their parameters."""
+
+    def decide(self, view: View) -> Decision:
+        """Pure: the same view gives the same decision, and nothing outside the view is asked."""
+        ...
+
+    def fit(self, history: History) -> Self:
+        """A wiser copy, learned from the past; ``self`` where there is nothing to learn."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class NamedStrategy:
+    """A strategy as the configuration chose it, so that the journal can name it and replay can make it again."""
+
+    name: str
+    strategy: Strategy
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    """Those that were set, as they were written."""

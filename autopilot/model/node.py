@@ -1,0 +1,92 @@
+"""What can be seen of a node, and where a device is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from autopilot.model.device import DeviceId, Venue
+from autopilot.units import Usd, UsdPerHour
+
+
+class Phase(StrEnum):
+    """What a node is doing with a device, as seen from outside."""
+
+    ABSENT = "absent"
+    """Nothing of this network holds the device."""
+    STARTING = "starting"
+    READY = "ready"
+    """Serving, and waiting for work."""
+    BUSY = "busy"
+    """Serving a lease."""
+    DRAINING = "draining"
+    """Takes no new work; its leases, if any, run on."""
+    FAULT = "fault"
+    UNKNOWN = "unknown"
+    """The node could not be asked. Nothing may be concluded."""
+
+    @property
+    def serves(self) -> bool:
+        """Whether the device can earn here at this moment and will be given new work."""
+        return self is Phase.READY or self is Phase.BUSY
+
+    @property
+    def lit(self) -> bool:
+        """Whether the device is at work or ready for it: what it draws is the venue's draw."""
+        return self is Phase.READY or self is Phase.BUSY or self is Phase.DRAINING
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Work that a network is running on a device."""
+
+    id: str
+    since: datetime
+    until: datetime | None = None
+    """Its end, where it is known."""
+    breakable: bool = False
+    """Whether we may end it before its time, at the price that the exit cost names."""
+    pays: UsdPerHour | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One look at one network's node for one device."""
+
+    device: DeviceId
+    venue: Venue | None
+    """The market it serves; None when absent or when it cannot be told."""
+    phase: Phase
+    at: datetime
+    leases: tuple[Lease, ...] = ()
+    note: str = ""
+    """What a person should know: an exit code, a queue position."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where a device is, since when, and what was last seen of it there."""
+
+    device: DeviceId
+    venue: Venue
+    since: datetime
+    seen: Observation
+
+
+@dataclass(frozen=True, slots=True)
+class Payout:
+    """Money that a network says it paid for a span of work."""
+
+    id: str
+    """Unique within the network, and the same whenever it is asked for again."""
+    venue: Venue
+    device: DeviceId
+    start: datetime
+    end: datetime
+    amount: Usd
+
+    @property
+    def span(self) -> timedelta:
+        """The length of the work that it pays for."""
+        return self.end - self.start
