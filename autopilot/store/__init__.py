@@ -1,0 +1,1 @@
+"""One SQLite file holds all that the autopilot remembers: every quote, every decision, every switch, every cent."""

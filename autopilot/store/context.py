@@ -1,0 +1,96 @@
+"""A view without its rates, as the journal keeps it: with the rate book it is all that a decision was based on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from autopilot.model.device import Device, DeviceId, NetworkId, Venue
+from autopilot.model.history import History
+from autopilot.model.market import Answer
+from autopilot.model.node import Lease, Observation, Phase, Placement
+from autopilot.model.plan import EntryCost, ExitCost
+from autopilot.model.power import Draw, PowerPrice
+from autopilot.model.view import View
+from autopilot.store.schema import instant, stamp
+from autopilot.units import HOUR, Usd, UsdPerHour, UsdPerKwh, Watts
+
+
+def pack(view: View) -> dict[str, Any]:
+    """The view as JSON can hold it. The instant of the last look is left out: a calm rig packs the same every hour."""
+    return {
+        "devices": [[d.id, d.model, d.memory_gib, d.power_limit.count, d.index] for d in view.devices],
+        "placements": [_placement(placement) for placement in view.placements.values()],
+        "entries": [
+            [*_venue(venue), device, (venue, device) in view.quotes, *_entry(cost)] for (venue, device), cost in view.entries.items()
+        ],
+        "exits": [[device, _seconds(cost.drain), cost.forfeits.count] for device, cost in view.exits.items()],
+        "draws": [[device, draw.lit.count, draw.idle.count] for device, draw in view.draws.items()],
+        "power": _power(view),
+        "fixed": sorted(view.fixed),
+    }
+
+
+def unpack(body: Mapping[str, Any], now: datetime, quotes: Mapping[tuple[Venue, DeviceId], Answer], history: History) -> View:
+    """The view that was packed, with those of the newest quotes that counted at the time."""
+    flat, hours = body["power"]
+    counted = {(Venue(NetworkId(n), m), DeviceId(d)) for n, m, d, answered, *_ in body["entries"] if answered}
+    return View(
+        now,
+        tuple(Device(DeviceId(i), model, memory, Watts(limit), index) for i, model, memory, limit, index in body["devices"]),
+        {DeviceId(row[0]): _placed(row, now) for row in body["placements"]},
+        {key: answer for key, answer in quotes.items() if key in counted},
+        history,
+        {(Venue(NetworkId(n), m), DeviceId(d)): _entry_cost(rest) for n, m, d, _, *rest in body["entries"]},
+        {DeviceId(device): ExitCost(timedelta(seconds=drain), Usd(forfeits)) for device, drain, forfeits in body["exits"]},
+        {DeviceId(device): Draw(Watts(lit), Watts(idle)) for device, lit, idle in body["draws"]},
+        PowerPrice(UsdPerKwh(flat), {instant(hour): UsdPerKwh(price) for hour, price in hours}),
+        frozenset(DeviceId(device) for device in body["fixed"]),
+    )
+
+
+_POWER_AHEAD = timedelta(days=2)
+"""How much of a tariff that changes by the hour is kept with a decision: what a plan could have looked at."""
+
+
+def _power(view: View) -> list[Any]:
+    end = view.now + _POWER_AHEAD
+    ahead = [[stamp(hour), price.count] for hour, price in view.power.hours.items() if view.now - HOUR < hour < end]
+    return [view.power.flat.count, ahead]
+
+
+def _seconds(span: timedelta) -> float:
+    return span.total_seconds()
+
+
+def _venue(venue: Venue) -> tuple[str, str]:
+    return venue.network, venue.market
+
+
+def _entry(cost: EntryCost) -> tuple[float, float, int, float]:
+    return _seconds(cost.boot), _seconds(cost.ramp), cost.fee.count, _seconds(cost.least_stay)
+
+
+def _entry_cost(parts: list[Any]) -> EntryCost:
+    boot, ramp, fee, stay = parts
+    return EntryCost(timedelta(seconds=boot), timedelta(seconds=ramp), Usd(fee), timedelta(seconds=stay))
+
+
+def _placement(placement: Placement) -> list[Any]:
+    seen = placement.seen
+    leases = [
+        [lease.id, stamp(lease.since), lease.until and stamp(lease.until), lease.breakable, lease.pays and lease.pays.count]
+        for lease in seen.leases
+    ]
+    return [placement.device, *_venue(placement.venue), stamp(placement.since), seen.phase.value, leases]
+
+
+def _placed(row: list[Any], now: datetime) -> Placement:
+    device, network, market, since, phase, leases = row
+    venue = Venue(NetworkId(network), market)
+    held = tuple(
+        Lease(i, instant(start), until and instant(until), breakable, None if pays is None else UsdPerHour(pays))
+        for i, start, until, breakable, pays in leases
+    )
+    return Placement(DeviceId(device), venue, instant(since), Observation(DeviceId(device), venue, Phase(phase), now, held))

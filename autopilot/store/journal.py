@@ -1,0 +1,171 @@
+"""The journal: what was decided and done, written before the act."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from autopilot.model.device import DeviceId, NetworkId, Venue
+from autopilot.model.plan import PlanId
+from autopilot.model.switch import Event, State, Switch, SwitchId
+from autopilot.store.schema import Connection, instant, stamp
+
+_SWITCH = "id, plan, device, source_network, source_market, target_network, target_market, state, since, opened_at"
+_OPEN = "state NOT IN ('settled', 'reverted', 'stranded')"
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A device came to be at a venue, by a switch or found there."""
+
+    at: datetime
+    device: DeviceId
+    venue: Venue
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """A decision as it was recorded: with all that was known besides the rates, and what the guards said of it."""
+
+    at: datetime
+    strategy: Mapping[str, Any]
+    """Its name and parameters."""
+    context: Mapping[str, Any]
+    decision: Mapping[str, Any]
+    vetoes: Mapping[str, str]
+    """By device."""
+
+
+class Journal:
+    """Append-only, but for the state of a switch, whose every change is an event."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def rule(self, ruling: Ruling) -> None:
+        """Record a decision. What it was based on is kept once, however often it recurs."""
+        body = json.dumps(ruling.context, sort_keys=True)
+        digest = hashlib.sha256(body.encode()).hexdigest()[:16]
+        self._connection.execute("INSERT OR IGNORE INTO contexts VALUES (?, ?)", (digest, body))
+        self._connection.execute(
+            "INSERT INTO decisions (at, strategy, context, decision, vetoes) VALUES (?, ?, ?, ?, ?)",
+            (stamp(ruling.at), json.dumps(ruling.strategy), digest, json.dumps(ruling.decision), json.dumps(ruling.vetoes)),
+        )
+
+    def rulings(self) -> Iterator[Ruling]:
+        """Every decision, oldest first."""
+        rows = self._connection.execute(
+            "SELECT at, strategy, body, decision, vetoes FROM decisions JOIN contexts ON hash = context ORDER BY decisions.id"
+        )
+        for at, strategy, context, decision, vetoes in rows:
+            yield Ruling(instant(at), json.loads(strategy), json.loads(context), json.loads(decision), json.loads(vetoes))
+
+    def open(self, switch: Switch, why: str) -> None:
+        """Begin a switch. Raises StoreError where the device has an open one: the database itself forbids two."""
+        with self._connection.atomic():
+            self._connection.execute(f"INSERT INTO switches ({_SWITCH}) VALUES (?,?,?,?,?,?,?,?,?,?)", _row(switch))  # noqa: S608
+            self._note(Event(switch.opened_at, switch.id, switch.state, switch.state, why))
+
+    def change(self, switch: Switch, before: State, why: str) -> None:
+        """Record a new state, and the arrival or the fence that comes with an end. On disk when this returns."""
+        with self._connection.atomic():
+            self._connection.execute(
+                "UPDATE switches SET state = ?, since = ? WHERE id = ?", (switch.state.value, stamp(switch.since), switch.id)
+            )
+            self._note(Event(switch.since, switch.id, before, switch.state, why))
+            if switch.state is State.SETTLED:
+                self.arrive(Arrival(switch.since, switch.device, switch.target, "switched"))
+            if switch.state is State.STRANDED:
+                self.fence(switch.device, switch.since, why)
+
+    def resume(self, switch: Switch) -> None:
+        """Record that an open switch goes on after an outage."""
+        with self._connection.atomic():
+            self._connection.execute("UPDATE switches SET since = ? WHERE id = ?", (stamp(switch.since), switch.id))
+            self._note(Event(switch.since, switch.id, switch.state, switch.state, "resumed after an outage"))
+
+    def open_switches(self) -> list[Switch]:
+        """Every switch that is not over, oldest first."""
+        rows = self._connection.execute(f"SELECT {_SWITCH} FROM switches WHERE {_OPEN} ORDER BY opened_at, id")  # noqa: S608
+        return [_switch(row) for row in rows]
+
+    def switches(self) -> list[Switch]:
+        """Every switch, oldest first."""
+        return [_switch(row) for row in self._connection.execute(f"SELECT {_SWITCH} FROM switches ORDER BY opened_at, id")]  # noqa: S608
+
+    def events(self) -> list[Event]:
+        """Every event, oldest first."""
+        rows = self._connection.execute("SELECT at, switch, before, after, why FROM events ORDER BY id")
+        return [Event(instant(at), SwitchId(switch), State(before), State(after), why) for at, switch, before, after, why in rows]
+
+    def arrive(self, arrival: Arrival) -> None:
+        """Record where a device now is."""
+        self._connection.execute(
+            "INSERT INTO placements (at, device, network, market, why) VALUES (?, ?, ?, ?, ?)",
+            (stamp(arrival.at), arrival.device, arrival.venue.network, arrival.venue.market, arrival.why),
+        )
+
+    def arrivals(self) -> list[Arrival]:
+        """Every arrival, oldest first."""
+        rows = self._connection.execute("SELECT at, device, network, market, why FROM placements ORDER BY id")
+        return [Arrival(instant(at), DeviceId(device), Venue(NetworkId(network), market), why) for at, device, network, market, why in rows]
+
+    def fence(self, device: DeviceId, at: datetime, why: str) -> None:
+        """Let nothing be started on the device until a human lifts the fence."""
+        self._connection.execute("INSERT INTO fences (at, device, why) VALUES (?, ?, ?)", (stamp(at), device, why))
+
+    def fences(self) -> dict[DeviceId, str]:
+        """The devices that are fenced, and why."""
+        rows = self._connection.execute("SELECT device, why FROM fences WHERE lifted_at IS NULL ORDER BY id")
+        return {DeviceId(device): why for device, why in rows}
+
+    def lift(self, device: DeviceId, at: datetime) -> None:
+        """A human has looked: the device may be used again."""
+        with self._connection.atomic():
+            self._connection.execute("UPDATE fences SET lifted_at = ? WHERE device = ? AND lifted_at IS NULL", (stamp(at), device))
+
+    def say(self, at: datetime, sentences: Mapping[DeviceId, str]) -> None:
+        """Keep the last sentence about each device, for those who watch."""
+        self._connection.executemany(
+            "INSERT INTO sentences VALUES (?, ?, ?) ON CONFLICT (device) DO UPDATE SET at = excluded.at, sentence = excluded.sentence",
+            ((device, stamp(at), sentence) for device, sentence in sentences.items()),
+        )
+
+    def beat(self, at: datetime, started_at: datetime, pid: int, body: Mapping[str, Any]) -> None:
+        """Show that the daemon lives, and what it is."""
+        self._connection.execute(
+            "INSERT INTO heartbeat VALUES (1, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE"
+            " SET at = excluded.at, started_at = excluded.started_at, pid = excluded.pid, body = excluded.body",
+            (stamp(at), stamp(started_at), pid, json.dumps(body)),
+        )
+
+    def _note(self, event: Event) -> None:
+        self._connection.execute(
+            "INSERT INTO events (at, switch, before, after, why) VALUES (?, ?, ?, ?, ?)",
+            (stamp(event.at), event.switch, event.before.value, event.after.value, event.why),
+        )
+
+
+def _row(switch: Switch) -> tuple[str, ...]:
+    source, target = switch.source, switch.target
+    ends = (source.network, source.market, target.network, target.market)
+    return (switch.id, switch.plan, switch.device, *ends, switch.state.value, stamp(switch.since), stamp(switch.opened_at))
+
+
+def _switch(row: tuple[str, ...]) -> Switch:
+    ident, plan, device, source, source_market, target, target_market, state, since, opened_at = row
+    return Switch(
+        SwitchId(ident),
+        PlanId(plan),
+        DeviceId(device),
+        Venue(NetworkId(source), source_market),
+        Venue(NetworkId(target), target_market),
+        State(state),
+        instant(since),
+        instant(opened_at),
+    )

@@ -1,0 +1,136 @@
+"""The ledger: money and dark time, to the nano-dollar, however often it is booked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from autopilot.model.device import DeviceId, Venue
+from autopilot.model.market import Basis
+from autopilot.model.node import Payout
+from autopilot.store.schema import Connection, instant, stamp
+from autopilot.units import HOUR, Usd, UsdPerHour, divide_rounded, hour_start, micros
+
+
+class Kind(StrEnum):
+    """What an entry is about."""
+
+    EARNED = "earned"
+    """Our estimate, from the quote in force while the device served."""
+    PAID = "paid"
+    """What the network says it paid."""
+    POWER = "power"
+    FEE = "fee"
+    DARK = "dark"
+    """Time that a switch took; its amount is zero, its length is the fact."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Money over a span of time. Costs are positive amounts; the kind says which way they go."""
+
+    start: datetime
+    end: datetime
+    device: DeviceId
+    venue: Venue
+    kind: Kind
+    amount: Usd
+    basis: Basis
+    ref: str = ""
+    """The network's own id of a payout. Entries without one are merged by the hour."""
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Sums over a part of the ledger."""
+
+    earned: Usd
+    paid: Usd
+    power: Usd
+    fees: Usd
+    dark: timedelta
+
+    @property
+    def net(self) -> Usd:
+        """Paid less fees and power: what is left, by what the networks say."""
+        return self.paid - self.fees - self.power
+
+    @property
+    def expected_net(self) -> Usd:
+        """The same by our own estimate, where a network reports no payouts (yet)."""
+        return self.earned - self.fees - self.power
+
+
+class Meter:
+    """Turns rates into amounts without losing the parts of a nano-dollar between two bookings.
+
+    It keeps the exact running total of each key and gives out the difference of its rounded value: the sum of what it
+    gave is the rounded total, whether it was asked every second or once a year.
+    """
+
+    def __init__(self) -> None:
+        self._totals: dict[object, int] = {}
+
+    def run(self, key: object, rate: UsdPerHour, span: timedelta) -> Usd:
+        """What the rate comes to over the span."""
+        before = self._totals.get(key, 0)
+        after = before + rate.count * micros(span)
+        self._totals[key] = after
+        hour = micros(HOUR)
+        return Usd(divide_rounded(after, hour) - divide_rounded(before, hour))
+
+
+class Ledger:
+    """Entries of one hour, device, venue and kind are one row, which grows; a payout is a row of its own."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def book(self, entries: Iterable[Entry]) -> None:
+        """Add entries. Call it inside a transaction. A payout that is there already changes nothing."""
+        self._connection.executemany(
+            'INSERT INTO ledger (kind, network, market, device, hour, ref, start, "end", micros, amount_nanos, basis)'
+            " VALUES (?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET"
+            ' "end" = max("end", excluded."end"), micros = micros + excluded.micros, amount_nanos = amount_nanos + excluded.amount_nanos'
+            " WHERE excluded.ref = ''",
+            (_row(entry) for entry in entries),
+        )
+
+    def paid(self, payouts: Iterable[Payout]) -> None:
+        """Add payouts; each is booked once, however often it is told."""
+        self.book(Entry(each.start, each.end, each.device, each.venue, Kind.PAID, each.amount, Basis.REALISED, each.id) for each in payouts)
+
+    def last_payout(self, network: str) -> datetime | None:
+        """The end of the newest work that the network has paid for."""
+        row = self._connection.execute('SELECT max("end") FROM ledger WHERE kind = ? AND network = ?', (Kind.PAID, network)).fetchone()
+        return instant(row[0]) if row[0] else None
+
+    def totals(self, since: datetime | None = None, device: DeviceId | None = None) -> Totals:
+        """The sums over all that ended after an instant, of one device or of all."""
+        rows = self._connection.execute(
+            'SELECT kind, sum(amount_nanos), sum(micros) FROM ledger WHERE "end" > ? AND (? IS NULL OR device = ?) GROUP BY kind',
+            (stamp(since) if since else "", device, device),
+        )
+        sums = {Kind(kind): (Usd(nanos), timedelta(microseconds=span)) for kind, nanos, span in rows}
+        nothing = (Usd(0), timedelta(0))
+        money = {kind: sums.get(kind, nothing)[0] for kind in Kind}
+        return Totals(money[Kind.EARNED], money[Kind.PAID], money[Kind.POWER], money[Kind.FEE], sums.get(Kind.DARK, nothing)[1])
+
+
+def _row(entry: Entry) -> tuple[str | int, ...]:
+    venue = entry.venue
+    return (
+        entry.kind.value,
+        venue.network,
+        venue.market,
+        entry.device,
+        stamp(hour_start(entry.start)),
+        entry.ref,
+        stamp(entry.start),
+        stamp(entry.end),
+        micros(entry.end - entry.start),
+        entry.amount.count,
+        entry.basis.value,
+    )

@@ -1,0 +1,125 @@
+"""The rate book: every quote seen, and the hourly histories that were imported."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from autopilot.model.device import DeviceId, NetworkId, Venue
+from autopilot.model.market import Answer, Basis, Fee, NativePrice, NoQuote, Quote, Working
+from autopilot.store.schema import Connection, instant, stamp
+from autopilot.units import Share, UsdPerHour
+
+_COLUMNS = (
+    "seen_at, network, market, device, model, as_of, expires, gross_nanos, idle_nanos, occupancy_ppb,"
+    " expected_nanos, basis, source, detail, reason"
+)
+
+
+class RateBook:
+    """Quotes go in as they are seen and are never changed."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def record(self, answers: Iterable[tuple[Answer, str]]) -> None:
+        """Keep what was answered, each with the model of its device. Call it inside a transaction."""
+        self._connection.executemany(
+            f"INSERT INTO quotes ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608  # constants only
+            (_row(answer, model) for answer, model in answers),
+        )
+
+    def answers(self, after: datetime | None = None, until: datetime | None = None) -> Iterator[tuple[Answer, str]]:
+        """What was answered after one instant and up to another, oldest first, each with its device's model."""
+        low = stamp(after) if after else ""
+        high = stamp(until) if until else "9"
+        rows = self._connection.execute(
+            f"SELECT {_COLUMNS} FROM quotes WHERE seen_at > ? AND seen_at <= ? ORDER BY id",  # noqa: S608
+            (low, high),
+        )
+        return map(_answer, rows)
+
+    def remember(self, hours: Iterable[tuple[Venue, str, datetime, UsdPerHour | None]]) -> None:
+        """Add hourly history: venue, GPU model, start of the hour, rate or None where it is missing. Call it inside a transaction."""
+        self._connection.executemany(
+            "INSERT OR REPLACE INTO rates (network, gpu, hour, usd_per_hour_nanos) VALUES (?, ?, ?, ?)",
+            ((venue.network, model, stamp(hour), None if rate is None else rate.count) for venue, model, hour, rate in hours),
+        )
+
+    def hours(self) -> Iterator[tuple[Venue, str, datetime, UsdPerHour | None]]:
+        """The imported history, oldest first: venue, GPU model, start of the hour, rate or None where it is missing."""
+        rows = self._connection.execute("SELECT network, gpu, hour, usd_per_hour_nanos FROM rates ORDER BY hour, network, gpu")
+        for network, gpu, hour, nanos in rows:
+            rate = None if nanos is None else UsdPerHour(nanos)
+            yield Venue(NetworkId(network)), gpu, instant(hour), rate
+
+
+def _row(answer: Answer, model: str) -> Sequence[Any]:
+    venue = answer.venue
+    head = (stamp(answer.seen_at), venue.network, venue.market, answer.device, model)
+    if isinstance(answer, NoQuote):
+        as_of = stamp(answer.as_of) if answer.as_of else None
+        return (*head, as_of, None, None, None, None, None, None, None, None, answer.reason)
+    return (
+        *head,
+        stamp(answer.as_of),
+        stamp(answer.expires),
+        answer.gross.count,
+        answer.idle.count,
+        answer.occupancy.count,
+        answer.expected.count,
+        answer.basis.value,
+        answer.source,
+        _detail(answer),
+        None,
+    )
+
+
+def _detail(quote: Quote) -> str | None:
+    """What few quotes have, as JSON; None where there is nothing to say."""
+    detail: dict[str, Any] = {}
+    if quote.job_length is not None:
+        detail["job_seconds"] = quote.job_length.total_seconds()
+    if quote.fees:
+        detail["fees"] = [[fee.name, fee.share.count] for fee in quote.fees]
+    if quote.native:
+        native = quote.native
+        detail["native"] = [native.token, str(native.per_hour), str(native.usd_per_token), stamp(native.as_of)]
+    if quote.workings:
+        detail["workings"] = [[working.text, *working.inputs] for working in quote.workings]
+    return json.dumps(detail) if detail else None
+
+
+def _answer(row: Sequence[Any]) -> tuple[Answer, str]:
+    seen_at, network, market, device, model, as_of, expires, gross, idle, occupancy, _, basis, source, detail, reason = row
+    venue, device = Venue(NetworkId(network), market), DeviceId(device)
+    if reason is not None:
+        return NoQuote(venue, device, instant(seen_at), reason, instant(as_of) if as_of else None), model
+    extra = json.loads(detail) if detail else {}
+    quote = Quote(
+        venue,
+        device,
+        UsdPerHour(gross),
+        instant(as_of),
+        instant(seen_at),
+        instant(expires),
+        Basis(basis),
+        source,
+        UsdPerHour(idle),
+        Share(occupancy),
+        timedelta(seconds=extra["job_seconds"]) if "job_seconds" in extra else None,
+        tuple(Fee(name, Share(count)) for name, count in extra.get("fees", ())),
+        _native(extra.get("native")),
+        tuple(Working(text, tuple(inputs)) for text, *inputs in extra.get("workings", ())),
+    )
+    return quote, model
+
+
+def _native(parts: Sequence[str] | None) -> NativePrice | None:
+    if parts is None:
+        return None
+    token, per_hour, price, as_of = parts
+    return NativePrice(token, Decimal(per_hour), Decimal(price), instant(as_of))

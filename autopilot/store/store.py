@@ -1,0 +1,47 @@
+"""The three books and the connection that they share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from autopilot.store.journal import Journal
+from autopilot.store.ledger import Ledger
+from autopilot.store.rates import RateBook
+from autopilot.store.schema import Connection, connect, connect_read_only
+
+
+class Store:
+    """One state file."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.rates = RateBook(connection)
+        self.journal = Journal(connection)
+        self.ledger = Ledger(connection)
+
+    @classmethod
+    def open(cls, path: Path) -> Store:
+        """The file at the path, made where it is missing. Raises StoreError."""
+        return cls(connect(path))
+
+    @classmethod
+    def in_memory(cls) -> Store:
+        """A store that is gone with the process: for backtests."""
+        return cls(connect(None))
+
+    @classmethod
+    def read_only(cls, path: Path) -> Store:
+        """The file at the path for somebody who only looks. Raises StoreError."""
+        return cls(connect_read_only(path))
+
+    @contextmanager
+    def atomic(self) -> Iterator[None]:
+        """All of it or nothing, over all three books."""
+        with self.connection.atomic():
+            yield
+
+    def close(self) -> None:
+        """Close the file."""
+        self.connection.close()
