@@ -1,0 +1,46 @@
+"""Settings with their unit written out: ``"15m"``, ``"0.12 $/kWh"``, ``"300 W"``; for the ``Settings`` model of any plugin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BeforeValidator, PlainSerializer
+
+from autopilot.units import Quantity, Share, Usd, UsdPerHour, UsdPerKwh, Watts, span_of, span_text
+
+Q = TypeVar("Q", bound=Quantity)
+
+
+def quantity_of(kind: type[Q], written: object) -> Q:
+    """A quantity as a configuration writes it, its unit after the number: ``"0.12 $/kWh"``.
+
+    A share has no unit, and may be a bare number. Raises ValueError where the unit is missing or another.
+    """
+    if isinstance(written, kind):
+        return written
+    if isinstance(written, int | float | Decimal) and not isinstance(written, bool) and not kind.symbol:
+        return kind.of(str(written))
+    text = str(written).strip()
+    if kind.symbol and not text.endswith(kind.symbol):
+        msg = f"{written!r} needs its unit: write it like '0.12 {kind.symbol}'"
+        raise ValueError(msg)
+    return kind.of(text.removesuffix(kind.symbol).strip())
+
+
+def _reader(kind: type[Quantity]) -> Callable[[object], Any]:
+    return lambda written: quantity_of(kind, written)
+
+
+def _span(written: object) -> timedelta:
+    return written if isinstance(written, timedelta) else span_of(written)  # type: ignore[arg-type]
+
+
+SpanField = Annotated[timedelta, BeforeValidator(_span), PlainSerializer(span_text, when_used="json")]
+UsdField = Annotated[Usd, BeforeValidator(_reader(Usd)), PlainSerializer(str, when_used="json")]
+UsdPerHourField = Annotated[UsdPerHour, BeforeValidator(_reader(UsdPerHour)), PlainSerializer(str, when_used="json")]
+UsdPerKwhField = Annotated[UsdPerKwh, BeforeValidator(_reader(UsdPerKwh)), PlainSerializer(str, when_used="json")]
+WattsField = Annotated[Watts, BeforeValidator(_reader(Watts)), PlainSerializer(str, when_used="json")]
+ShareField = Annotated[Share, BeforeValidator(_reader(Share)), PlainSerializer(str, when_used="json")]

@@ -1,0 +1,76 @@
+"""Money and dark time, from what each device was doing since the last look."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from autopilot.model.device import IDLE, DeviceId, Venue
+from autopilot.model.market import Answer, Basis, Quote
+from autopilot.model.node import Observation
+from autopilot.model.power import Draw
+from autopilot.model.switch import State, Switch
+from autopilot.pilot.world import World
+from autopilot.store.ledger import Entry, Kind, Meter
+from autopilot.units import Usd
+
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """What a device is doing, as far as money goes."""
+
+    venue: Venue
+    lit: bool
+    dark: bool
+
+
+def mode_of(placement: Venue, seen: Observation | None, switch: Switch | None) -> Mode:
+    """The mode of a device that was seen at its venue, or that a switch is moving."""
+    lit = placement != IDLE and seen is not None and seen.phase.lit
+    if switch is not None and switch.state is not State.DRAINING and not lit:
+        return Mode(switch.target, lit=False, dark=True)
+    return Mode(placement, lit, dark=False)
+
+
+class Booker:
+    """Books the span from one tick to the next by the mode that was seen at its start."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._meter = Meter()
+        self._modes: dict[DeviceId, Mode] = {}
+        self._since: datetime | None = None
+
+    def set(self, modes: Mapping[DeviceId, Mode], now: datetime) -> None:
+        """From now on the devices are doing this."""
+        self._modes = dict(modes)
+        self._since = now
+
+    def book(self, now: datetime, answers: Mapping[tuple[Venue, DeviceId], Answer]) -> list[Entry]:
+        """The entries of the span since the last look; none on the first one, and none where no time has passed.
+
+        ``answers`` are those in force during the span. A clock that went back books nothing twice.
+        """
+        if self._since is None or self._since >= now:
+            return []
+        since, self._since = self._since, now
+        entries: list[Entry] = []
+        for device, mode in self._modes.items():
+            entries += self._entries(device, mode, since, now, answers.get((mode.venue, device)))
+        return entries
+
+    def _entries(self, device: DeviceId, mode: Mode, start: datetime, end: datetime, answer: Answer | None) -> list[Entry]:
+        entries = []
+        if mode.lit and isinstance(answer, Quote):
+            earned = self._meter.run((Kind.EARNED, device, mode.venue), answer.expected, end - start)
+            entries.append(Entry(start, end, device, mode.venue, Kind.EARNED, earned, answer.basis))
+        if mode.dark:
+            entries.append(Entry(start, end, device, mode.venue, Kind.DARK, Usd(0), Basis.REALISED))
+        draw = self._world.draws.get(device, Draw())
+        watts = draw.lit if mode.lit else draw.idle
+        if watts:
+            key = (Kind.POWER, device, mode.venue)
+            pieces = (self._meter.run(key, watts * price, span) for price, span in self._world.power.spans(start, end))
+            entries.append(Entry(start, end, device, mode.venue, Kind.POWER, sum(pieces, Usd(0)), Basis.ESTIMATE))
+        return entries

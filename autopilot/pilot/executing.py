@@ -1,0 +1,186 @@
+"""Carrying switches out: show the machine what is seen, journal what it says, then obey."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from autopilot.economics import net_rate
+from autopilot.errors import AdapterError, NodeFault
+from autopilot.model.device import IDLE, Device, DeviceId, NetworkId, Venue
+from autopilot.model.market import Answer, Basis
+from autopilot.model.node import Phase
+from autopilot.model.plan import EntryCost, Move, Plan
+from autopilot.model.switch import State, Switch, SwitchId
+from autopilot.model.view import View
+from autopilot.pilot.costs import Costs
+from autopilot.pilot.observing import Sightings, end_of, look
+from autopilot.pilot.world import World
+from autopilot.store.ledger import Entry, Kind
+from autopilot.switching import Command, Sight, Verb, advance, resume
+
+log = logging.getLogger(__name__)
+
+_PASSES = 16
+"""A switch has at most five states; more passes than this in one instant is a node that plays tricks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """An open switch and what was last said of it."""
+
+    switch: Switch
+    why: str
+
+
+class Executor:
+    """Every open switch, carried as far as the world allows."""
+
+    def __init__(self, world: World, costs: Costs, now: datetime) -> None:
+        self._world = world
+        self._costs = costs
+        self._journal = world.store.journal
+        self._devices = {device.id: device for device in world.devices}
+        self.open: dict[DeviceId, Progress] = {}
+        self.stuck: dict[DeviceId, str] = {}
+        """Devices with an open switch to or from a network that is not there any more: nothing is told to any node about them."""
+        self._faults: dict[tuple[DeviceId, Venue], str] = {}
+        for switch in self._journal.open_switches():
+            self._take_up(switch, now)
+
+    def _take_up(self, switch: Switch, now: datetime) -> None:
+        """Go on with a switch of an earlier run, where its device and both its networks are still there."""
+        gone = [end.network for end in (switch.source, switch.target) if end.network not in self._world.adapters]
+        if gone or switch.device not in self._devices:
+            self.stuck[switch.device] = f"{switch.source} -> {switch.target} waits: configure {' and '.join(gone)} again"
+            log.error("%s cannot go on: its device or network is not there any more", switch.id)
+            return
+        fresh = resume(switch, now)
+        self._journal.resume(fresh)
+        self.open[switch.device] = Progress(fresh, "resumed after an outage")
+
+    def begin(self, move: Move, plan: Plan, now: datetime) -> None:
+        """Open the switch of a move: in the journal first, and nothing is told to any node yet."""
+        ident = SwitchId(f"{move.device}@{now:%Y-%m-%dT%H:%M:%S.%f}")
+        switch = Switch(ident, plan.id, move.device, move.source, move.target, State.DRAINING, now, now)
+        self._journal.open(switch, plan.reason)
+        self.open[move.device] = Progress(switch, "opened")
+
+    def settle(self, sightings: dict[DeviceId, Sightings], view: View) -> list[Switch]:
+        """Advance every open switch until nothing changes at this instant. Returns those that ended.
+
+        What was seen is renewed in ``sightings`` after every command, so a node that obeys at once costs no further tick.
+        """
+        ended: list[Switch] = []
+        for _ in range(_PASSES):
+            before = self._signature(sightings)
+            for device in list(self.open):
+                switch = self._advance(device, sightings[device], view)
+                if switch.state.over:
+                    ended.append(switch)
+                    del self.open[device]
+                ends = {switch.source.network, switch.target.network}
+                sightings[device].update(look(self._world.adapters, self._devices[device], ends, view.now))
+            if self._signature(sightings) == before:
+                break
+        return ended
+
+    def _signature(self, sightings: Mapping[DeviceId, Sightings]) -> list[tuple[object, ...]]:
+        """What must change for another look to be worth it."""
+        return [
+            (device, progress.switch.state, *((seen.phase, len(seen.leases)) for seen in sightings[device].values()))
+            for device, progress in self.open.items()
+        ]
+
+    def _advance(self, device: DeviceId, sightings: Sightings, view: View) -> Switch:
+        """Ask the machine until it stays, journal every state, obey the last command."""
+        switch = self.open[device].switch
+        limits = self._world.limits.covering(self._boot(switch))
+        sight = self._sight(switch, sightings, view)
+        step = advance(switch, sight, view.now, limits)
+        while step.switch.state is not switch.state:
+            self._enter(step.switch, switch.state, step.why, view.now)
+            switch = step.switch
+            step = advance(switch, sight, view.now, limits)
+        self.open[device] = Progress(switch, step.why)
+        if step.command:
+            self._obey(step.command, switch, sightings)
+        return switch
+
+    def _boot(self, switch: Switch) -> timedelta:
+        """The longer boot of the two ends: a switch that turns back waits for its source."""
+        return max(self._entry(switch, switch.source).boot, self._entry(switch, switch.target).boot)
+
+    def _entry(self, switch: Switch, end: Venue) -> EntryCost:
+        return self._costs.entry(self._devices[switch.device], end) or EntryCost()
+
+    def _enter(self, switch: Switch, before: State, why: str, now: datetime) -> None:
+        log.info("%s: %s -> %s: %s", switch.id, before, switch.state, why)
+        with self._world.store.atomic():
+            self._journal.change(switch, before, why)
+            if switch.state is State.STARTING:
+                self._pay_entry(switch, now)
+
+    def _pay_entry(self, switch: Switch, now: datetime) -> None:
+        fee = self._entry(switch, switch.target).fee
+        if fee:
+            entry = Entry(now, now, switch.device, switch.target, Kind.FEE, fee, Basis.ESTIMATE, switch.id)
+            self._world.store.ledger.book([entry])
+
+    def _sight(self, switch: Switch, sightings: Sightings, view: View) -> Sight:
+        source = end_of(sightings[switch.source.network], switch.source)
+        target = end_of(sightings[switch.target.network], switch.target)
+        fault = self._faults.pop((switch.device, switch.target), None)
+        if fault is not None and switch.state is State.STARTING:
+            target = replace(target, phase=Phase.FAULT, note=fault)
+        gone = gain_is_gone(switch, self._devices[switch.device], view) if switch.state is State.DRAINING else ""
+        return Sight(source, target, gone)
+
+    def _obey(self, command: Command, switch: Switch, sightings: Sightings) -> None:
+        network = command.venue.network
+        if command.verb is Verb.START and (others := self._others(network, sightings)):
+            self.open[switch.device] = Progress(switch, f"{command.venue} waits: {' and '.join(others)} may hold the device")
+            return
+        node, device = self._world.adapters[network].node, self._devices[switch.device]
+        try:
+            match command.verb:
+                case Verb.START:
+                    node.start(device, command.venue)
+                case Verb.DRAIN:
+                    node.drain(device)
+                case Verb.STOP:
+                    node.stop(device)
+        except NodeFault as error:
+            self._faults[switch.device, command.venue] = str(error)
+            self._complain(switch, str(error))
+        except AdapterError as error:
+            self._complain(switch, str(error))
+        except Exception as error:  # a stranger's driver may raise anything; the verb is repeated at the next tick
+            log.exception("%s: %s failed", command.venue, command.verb)
+            self._complain(switch, f"{type(error).__name__}: {error}")
+
+    def _complain(self, switch: Switch, message: str) -> None:
+        log.warning("%s: %s", switch.id, message)
+        self.open[switch.device] = Progress(switch, message)
+
+    def _others(self, network: NetworkId, sightings: Sightings) -> Sequence[str]:
+        """The networks, besides the one to be started, that are not seen to have let go of the device."""
+        free = (network, IDLE.network)
+        return [str(other) for other, seen in sightings.items() if other not in free and seen.phase is not Phase.ABSENT]
+
+
+def gain_is_gone(switch: Switch, device: Device, view: View) -> str:
+    """Why a switch that still drains is no longer wanted, by quotes newer than its plan; empty while it is."""
+    source, target = switch.source, switch.target
+    if not _newer(view.quotes, source, target, device, switch.opened_at):
+        return ""
+    here, there = net_rate(view, device, source), net_rate(view, device, target)
+    return "" if there > here else f"the lead is gone: {target} has {there:.4g} net, {source} {here:.4g}"
+
+
+def _newer(quotes: Mapping[tuple[Venue, DeviceId], Answer], source: Venue, target: Venue, device: Device, than: datetime) -> bool:
+    answers = [quotes.get((venue, device.id)) for venue in (source, target) if venue != IDLE]
+    known = [answer for answer in answers if answer is not None]
+    return len(known) == len(answers) and any(answer.seen_at > than for answer in known)
