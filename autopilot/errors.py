@@ -15,6 +15,12 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
+_LISTED = 12
+"""More names than this do not help."""
+
 
 class AutopilotError(Exception):
     """The root: its message is one line that a person can act on."""
@@ -54,3 +60,17 @@ class StrategyError(AutopilotError):
 
 class StoreError(AutopilotError):
     """The journal cannot be read or written. The daemon stops and leaves every node running."""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """The close matches of an unknown word, or what there is; names out of files are made safe for a terminal."""
+    names = sorted(known)
+    close = difflib.get_close_matches(word, names, n=3, cutoff=0.5)
+    if close:
+        return f"did you mean {' or '.join(map(_printable, close))}?"
+    listed = ", ".join(map(_printable, names[:_LISTED])) + (", …" if len(names) > _LISTED else "")
+    return f"there is {listed}" if names else "there is none"
+
+
+def _printable(name: str) -> str:
+    return name if name.isprintable() else repr(name)

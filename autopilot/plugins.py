@@ -13,10 +13,10 @@ from typing import Any, Protocol, cast
 from pydantic import BaseModel
 
 from autopilot.contracts import CONTRACT_VERSION, Adapter, NamedStrategy, Strategy
-from autopilot.errors import ConfigError
+from autopilot.errors import AutopilotError, ConfigError, did_you_mean
 from autopilot.kit import Kit
 from autopilot.kit.fields import quantity_of
-from autopilot.settings import did_you_mean, validated
+from autopilot.settings import validated
 from autopilot.units import Quantity, span_of
 
 ADAPTERS = "autopilot.adapters"
@@ -88,7 +88,30 @@ def load(group: str, name: str) -> Callable[..., Any]:
 def make_adapter(adapter: str, table: Mapping[str, Any], kit: Kit) -> Adapter:
     """The adapter of a network. Raises ConfigError."""
     factory = cast("AdapterFactory", load(ADAPTERS, adapter))
-    return factory(validated(factory.Settings, table, f"[networks.{kit.network}]"), kit)
+    _check(factory, AdapterFactory, f"adapter {adapter!r}")
+    where = f"[networks.{kit.network}]"
+    return cast("Adapter", _make(Adapter, f"adapter {adapter!r}", lambda: factory(validated(factory.Settings, table, where), kit)))
+
+
+def _make(contract: type, what: str, factory: Callable[[], object]) -> object:
+    """What a stranger's factory makes, if it is what the contract says."""
+    try:
+        made = factory()
+    except AutopilotError:
+        raise
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{what}: {error}") from error
+    except Exception as error:  # a stranger's factory may raise anything
+        raise ConfigError(f"{what} cannot be made: {type(error).__name__}: {error}") from error
+    _check(made, contract, what)
+    return made
+
+
+def _check(made: object, contract: type, what: str) -> None:
+    members = [name for name in (*vars(contract), *contract.__annotations__) if not name.startswith("_")]
+    lacks = [name for name in members if not hasattr(made, name)]
+    if lacks:
+        raise ConfigError(f"{what} lacks {' and '.join(lacks)}, which autopilot.contracts asks for")
 
 
 def strategy_names() -> list[str]:
@@ -104,18 +127,25 @@ def built_in_strategies() -> list[str]:
 def make_strategy(name: str, parameters: Mapping[str, object]) -> NamedStrategy:
     """The strategy with these parameters, each written as in a configuration. Raises ConfigError."""
     factory = load(STRATEGIES, name)
-    fields = {field.name: field for field in dataclasses.fields(factory)} if dataclasses.is_dataclass(factory) else {}
-    kinds = typing.get_type_hints(factory) if fields else {}
+    kinds = _parameters(factory, name)
     values = {}
     for key, written in parameters.items():
-        if key not in fields:
-            raise ConfigError(f"strategy {name!r} has no parameter {key!r}; {did_you_mean(key, fields)}")
+        if key not in kinds:
+            raise ConfigError(f"strategy {name!r} has no parameter {key!r}; {did_you_mean(key, kinds)}")
         values[key] = _value(kinds[key], written, f"{name}.{key}")
-    try:
-        strategy = cast("Strategy", factory(**values))
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"strategy {name!r}: {error}") from None
+    strategy = cast("Strategy", _make(Strategy, f"strategy {name!r}", lambda: factory(**values)))
     return NamedStrategy(name, strategy, {key: str(written) for key, written in parameters.items()})
+
+
+def _parameters(factory: Callable[..., Any], name: str) -> dict[str, Any]:
+    """What can be set, with its kind: the fields of a dataclass."""
+    if not dataclasses.is_dataclass(factory):
+        return {}
+    try:
+        kinds = typing.get_type_hints(factory)
+    except NameError as error:
+        raise ConfigError(f"strategy {name!r}: the kinds of its parameters cannot be read: {error}; import them at run time") from None
+    return {field.name: kinds[field.name] for field in dataclasses.fields(factory)}
 
 
 def _value(kind: Any, written: object, where: str) -> object:

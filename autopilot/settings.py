@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
-import difflib
+import os
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
-from autopilot.errors import ConfigError
+from autopilot.errors import ConfigError, did_you_mean
 from autopilot.kit.fields import SpanField, UsdPerKwhField, WattsField
+from autopilot.kit.token_sources import Keys
 from autopilot.model.switch import Limits
 from autopilot.units import UsdPerKwh, Watts
 
 _NO_TIME = timedelta(0)
+_A_YEAR = timedelta(days=366)
+_PREFIX = "AUTOPILOT_"
+_PLAIN = {"tuple_type": "must be a list in brackets", "model_type": "must be a table", "dict_type": "must be a table"}
+"""What pydantic says in the words of Python, in those of TOML."""
+
+
+def _listed(written: object) -> object:
+    """A variable writes a list with commas; brackets and quotes as in the file do no harm."""
+    if not isinstance(written, str):
+        return written
+    parts = (part.strip(" \"'") for part in written.strip(" []").split(","))
+    return [part for part in parts if part]
 
 
 class Table(BaseModel):
@@ -25,11 +39,20 @@ class Table(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    @model_validator(mode="after")
+    def _within_a_year(self) -> Self:
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            if isinstance(value, timedelta) and value > _A_YEAR:
+                msg = f"{name} must not be longer than a year"
+                raise ValueError(msg)
+        return self
+
 
 class RigSettings(Table):
     """The devices."""
 
-    simulated: tuple[str, ...] = ()
+    simulated: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)] = ()
     """GPUs that do not exist, e.g. ``["4 x RTX 4090", "2 x H100"]``."""
     speed: float = Field(default=1.0, ge=1, le=100_000)
     """How much faster than life their time runs."""
@@ -42,6 +65,13 @@ class PowerSettings(Table):
     lit: WattsField = Watts(0)
     idle: WattsField = Watts(0)
 
+    @model_validator(mode="after")
+    def _drawn(self) -> Self:
+        if min(self.lit, self.idle) < Watts(0):
+            msg = "lit and idle are what a GPU draws, and must not be negative"
+            raise ValueError(msg)
+        return self
+
 
 class DaemonSettings(Table):
     """How often the daemon looks, asks and learns."""
@@ -53,7 +83,7 @@ class DaemonSettings(Table):
     learn: SpanField = timedelta(days=1)
 
     @model_validator(mode="after")
-    def _ordered(self) -> DaemonSettings:
+    def _ordered(self) -> Self:
         if not _NO_TIME < self.tick <= self.poll <= self.learn:
             msg = "tick, poll and learn must each be longer than nothing and not longer than the next"
             raise ValueError(msg)
@@ -85,10 +115,22 @@ class LimitSettings(Table):
         return Limits(self.drain, self.stop, self.start, self.revert)
 
 
+class TokenSettings(Table):
+    """Keys of the sources of token prices. All are optional, and best given as variables: ``AUTOPILOT_TOKENS__PYTH``."""
+
+    coingecko_demo: SecretStr = SecretStr("")
+    coingecko_pro: SecretStr = SecretStr("")
+    pyth: SecretStr = SecretStr("")
+
+    def keys(self) -> Keys:
+        """As the sources take them."""
+        return Keys(self.coingecko_demo.get_secret_value(), self.coingecko_pro.get_secret_value(), self.pyth.get_secret_value())
+
+
 class Settings(BaseSettings):
     """Everything that can be set. A network's and a strategy's own table is theirs to read."""
 
-    model_config = SettingsConfigDict(extra="forbid", frozen=True, env_prefix="AUTOPILOT_", env_nested_delimiter="__")
+    model_config = SettingsConfigDict(extra="forbid", frozen=True, env_prefix=_PREFIX, env_nested_delimiter="__")
 
     state: Path = Path("autopilot.db")
     strategy: str = "payback"
@@ -97,6 +139,7 @@ class Settings(BaseSettings):
     daemon: DaemonSettings = DaemonSettings()
     guards: GuardSettings = GuardSettings()
     limits: LimitSettings = LimitSettings()
+    tokens: TokenSettings = TokenSettings()
     strategies: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
     networks: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
 
@@ -124,10 +167,29 @@ def load(path: Path | None) -> Settings:
         content: dict[str, Any] = {}
     else:
         content = _read(where)
+    unknown = _unknown_variables()
+    if unknown:
+        raise ConfigError("; ".join(unknown))
     try:
         return Settings(**content)
     except ValidationError as error:
-        raise ConfigError("; ".join(_explain(where, error, Settings))) from None
+        raise ConfigError("; ".join(f"{_place(where, each['loc'])}: {_problem(each, Settings)}" for each in error.errors())) from None
+    except SettingsError as error:
+        raise ConfigError(f"a variable {_PREFIX}...: {error}; a table is set key by key, e.g. {_PREFIX}RIG__SPEED=60") from None
+
+
+def _unknown_variables() -> list[str]:
+    """What is set for nothing. The tests have variables of their own."""
+    keys = {name: name.upper().removeprefix(_PREFIX).partition("__")[0] for name in sorted(os.environ) if name.upper().startswith(_PREFIX)}
+    known = {field.upper() for field in Settings.model_fields}
+    strange = {name: key for name, key in keys.items() if key not in known and not key.startswith("TEST_")}
+    return [f"{name} is a variable for no key; {did_you_mean(key, known)}" for name, key in strange.items()]
+
+
+def _place(path: Path, loc: tuple[int | str, ...]) -> str:
+    """The variable that sets the key, or else the file."""
+    variable = _PREFIX + "__".join(map(str, loc)).upper()
+    return variable if variable in map(str.upper, os.environ) else str(path)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -146,32 +208,21 @@ def validated(model: type[BaseModel], table: Mapping[str, Any], where: str) -> B
     try:
         return model(**table)
     except ValidationError as error:
-        raise ConfigError("; ".join(_explain(where, error, model))) from None
+        raise ConfigError("; ".join(f"{where}: {_problem(each, model)}" for each in error.errors())) from None
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """The close matches of an unknown word, or all that there is."""
-    names = sorted(known)
-    close = difflib.get_close_matches(word, names, n=3, cutoff=0.5)
-    if close:
-        return f"did you mean {' or '.join(close)}?"
-    return f"there is {', '.join(names)}" if names else "there is none"
-
-
-def _explain(where: object, error: ValidationError, model: type[BaseModel]) -> list[str]:
-    return [f"{where}: {_problem(each['loc'], each['type'], each['msg'], model)}" for each in error.errors()]
-
-
-def _problem(loc: tuple[int | str, ...], kind: str, message: str, model: type[BaseModel]) -> str:
-    field = ".".join(str(part) for part in loc)
-    if kind == "extra_forbidden":
-        return f"unknown key {field!r}; {did_you_mean(str(loc[-1]), _fields(model, loc[:-1]))}"
-    return f"{field or 'the settings'}: {message.removeprefix('Value error, ')}"
+def _problem(error: ErrorDetails, model: type[BaseModel]) -> str:
+    loc, field = error["loc"], ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        known = _fields(model, loc[:-1])
+        return f"unknown key {field!r}" + (f"; {did_you_mean(str(loc[-1]), known)}" if known else "")
+    return f"{field or 'the settings'}: {_PLAIN.get(error['type'], error['msg'].removeprefix('Value error, '))}"
 
 
 def _fields(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
+    """The keys of the table at the path; none where that is not known."""
     for part in path:
-        inner = model.model_fields[str(part)].annotation
+        inner = model.model_fields[str(part)].annotation if str(part) in model.model_fields else None
         if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
             return []
         model = inner

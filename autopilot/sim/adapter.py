@@ -25,6 +25,7 @@ class SimNetwork:
     """
 
     scope = Scope.DEVICE
+    history = None
 
     def __init__(
         self,

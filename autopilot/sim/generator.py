@@ -16,9 +16,9 @@ from datetime import datetime
 from math import cos, exp, exp2, nan, sqrt, tau
 from random import Random
 
-from autopilot.errors import ConfigError
+from autopilot.errors import ConfigError, did_you_mean
 from autopilot.sim.panel import Panel
-from autopilot.store.raterow import RateRow, shown, suggestion
+from autopilot.store.raterow import RateRow, shown
 from autopilot.units import HOUR, UsdPerHour
 
 LEVELS = {"RTX 3090": 0.17, "RTX 4090": 0.34, "A100": 1.05, "H100": 2.05}
@@ -155,5 +155,5 @@ def generated_panel(seed: int, start: datetime, hours: int, gpu: str) -> Panel:
 
 def _known(gpu: str) -> str:
     if gpu not in LEVELS:
-        raise ConfigError(f"no market is generated for {shown(gpu)}, but for {', '.join(LEVELS)}{suggestion(gpu, list(LEVELS))}")
+        raise ConfigError(f"no market is generated for {shown(gpu)}; {did_you_mean(gpu, LEVELS)}")
     return gpu

@@ -10,9 +10,9 @@ from math import inf, nan
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autopilot.errors import ConfigError, DataError
+from autopilot.errors import ConfigError, DataError, did_you_mean
 from autopilot.store.ratefile import Progress, read_rates
-from autopilot.store.raterow import BadRow, BadRows, RateRow, duplicate, shown, suggestion, zulu
+from autopilot.store.raterow import BadRow, BadRows, RateRow, duplicate, shown, zulu
 from autopilot.units import HOUR
 
 if TYPE_CHECKING:
@@ -169,11 +169,11 @@ class _Cells:
 
     def _choose(self, gpu: str | None) -> str:
         models = sorted({model for model, _ in self._names})
-        listed = ", ".join(shown(model) for model in models[:12])
         if gpu is None and len(models) > 1:
+            listed = ", ".join(shown(model) for model in models[:12])
             raise ConfigError(f"{self._path}: it has rates of several GPU models; choose one with --gpu: {listed}")
         if gpu is not None and gpu not in models:
-            raise ConfigError(f"{self._path}: it has no rates of {shown(gpu)}, but of {listed}{suggestion(gpu, models)}")
+            raise ConfigError(f"{self._path}: it has no rates of {shown(gpu)}; {did_you_mean(gpu, models)}")
         return models[0] if gpu is None else gpu
 
     def _span(self) -> tuple[int, int]:

@@ -20,7 +20,7 @@ from autopilot.units import HOUR, Usd, UsdPerHour, UsdPerKwh, Watts
 def pack(view: View) -> dict[str, Any]:
     """The view as JSON can hold it. The instant of the last look is left out: a calm rig packs the same every hour."""
     return {
-        "devices": [[d.id, d.model, d.memory_gib, d.power_limit.count, d.index] for d in view.devices],
+        "devices": [[d.id, d.model, d.memory_gib, d.power_limit.count, d.pci_id, d.index] for d in view.devices],
         "placements": [_placement(placement) for placement in view.placements.values()],
         "entries": [
             [*_venue(venue), device, (venue, device) in view.quotes, *_entry(cost)] for (venue, device), cost in view.entries.items()
@@ -38,7 +38,7 @@ def unpack(body: Mapping[str, Any], now: datetime, quotes: Mapping[tuple[Venue, 
     counted = {(Venue(NetworkId(n), m), DeviceId(d)) for n, m, d, answered, *_ in body["entries"] if answered}
     return View(
         now,
-        tuple(Device(DeviceId(i), model, memory, Watts(limit), index) for i, model, memory, limit, index in body["devices"]),
+        tuple(Device(DeviceId(i), model, memory, Watts(limit), pci, index) for i, model, memory, limit, pci, index in body["devices"]),
         {DeviceId(row[0]): _placed(row, now) for row in body["placements"]},
         {key: answer for key, answer in quotes.items() if key in counted},
         history,

@@ -94,11 +94,11 @@ def write_rates(out: Path, rows: Iterable[RateRow], *, extras: bool = False) -> 
 @contextmanager
 def _whole(out: Path) -> Iterator[BinaryIO]:
     """A new file that takes its name only when all of it is on the disk."""
-    target = out.resolve()
-    if target.exists() and not target.is_file():
-        raise DataError(f"{out}: it is there and is no file; choose another name")
+    target = Path(os.path.realpath(out))
     part = target.with_name(f"{target.name}.part")
     try:
+        if target.exists() and not target.is_file():
+            raise DataError(f"{out}: it is there and is no file; choose another name")
         with part.open("wb") as file:
             yield file
             file.flush()

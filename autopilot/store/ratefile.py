@@ -17,7 +17,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from autopilot.errors import DataError
+from autopilot.errors import DataError, did_you_mean
 from autopilot.store.raterow import (
     OPTIONAL,
     REQUIRED,
@@ -28,8 +28,6 @@ from autopilot.store.raterow import (
     hour_of,
     network_of,
     rate_of,
-    shown,
-    suggestion,
 )
 
 if TYPE_CHECKING:
@@ -40,7 +38,6 @@ Progress = Callable[[int], None]
 
 _BLOCK = 1 << 18
 _LONGEST_LINE = 1 << 20
-_LISTED = 12
 
 
 def read_rates(path: Path, progress: Progress | None = None) -> Iterator[RateRow | BadRow]:
@@ -129,7 +126,8 @@ def _parquet_cells(path: Path, progress: Progress | None) -> Iterator[tuple[int,
             if progress:
                 progress(size * batch.num_rows // rows)
     except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
-        raise DataError(f"{path}: not a Parquet file of rates, or damaged: {str(error).splitlines()[0]}") from None
+        first_line, _, _ = str(error).partition("\n")
+        raise DataError(f"{path}: not a Parquet file of rates, or damaged: {first_line}") from None
 
 
 def _texts(column: pa.Array, name: str) -> list[str]:
@@ -168,8 +166,7 @@ def _places(path: Path, header: list[str]) -> list[int]:
         raise DataError(f"{path}: the file is empty")
     for name in REQUIRED:
         if name not in header:
-            found = ", ".join(shown(each) for each in header[:_LISTED]) + (", …" if len(header) > _LISTED else "")
-            raise DataError(f"{path}: no column {name!r}; it has {found}{suggestion(name, header)}")
+            raise DataError(f"{path}: no column {name!r}; {did_you_mean(name, header)}")
     ours = REQUIRED + OPTIONAL
     for name in ours:
         if header.count(name) > 1:

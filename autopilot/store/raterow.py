@@ -5,9 +5,7 @@ Text comes in, quantities go out, and what cannot be used raises ValueError with
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -86,12 +84,6 @@ def zulu(hour: datetime) -> str:
 def shown(text: str, longest: int = 40) -> str:
     """The text in quotes for a message: control characters as escapes, and cut where it is long."""
     return repr(text if len(text) <= longest else text[: longest - 1] + "…")
-
-
-def suggestion(name: str, known: Sequence[str]) -> str:
-    """``; did you mean 'akash'?`` where something known is close, else nothing."""
-    close = get_close_matches(name, known, n=1)
-    return f"; did you mean {shown(close[0])}?" if close else ""
 
 
 @lru_cache(maxsize=1 << 16)

@@ -106,7 +106,11 @@ def store_errors(path: str) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise StoreError(f"{path}: {error}; {_remedy(error)}") from error
+        raise _explained(path, error) from error
+
+
+def _explained(path: str, error: sqlite3.Error) -> StoreError:
+    return StoreError(f"{path}: {error}; {_remedy(error)}")
 
 
 def _remedy(error: sqlite3.Error) -> str:
@@ -122,6 +126,22 @@ def _remedy(error: sqlite3.Error) -> str:
     return "nothing was half-written; see the SQLite error above"
 
 
+class _Cursor(sqlite3.Cursor):
+    """Rows that raise nothing but StoreError: a damaged page is only seen when it is read."""
+
+    path = ""
+
+    def __next__(self) -> Any:
+        try:
+            return super().__next__()
+        except sqlite3.Error as error:
+            raise _explained(self.path, error) from error
+
+    def fetchone(self) -> Any:
+        """The next row; None where there is none."""
+        return next(self, None)
+
+
 class Connection:
     """A SQLite connection that raises nothing but StoreError."""
 
@@ -133,7 +153,9 @@ class Connection:
     def execute(self, sql: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
         """Run one statement."""
         with store_errors(self.path):
-            return self._raw.execute(sql, values)
+            cursor = self._raw.cursor(_Cursor)
+            cursor.path = self.path
+            return cursor.execute(sql, values)
 
     def executemany(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         """Run one statement for many rows."""
