@@ -4,9 +4,9 @@ From venue *i* to the best *j* when::
 
     (g_j - g_i - theta * |g_i|) * H  >  d_j * g_j + f_j
 
-with *g* the net rate over doing nothing, *d* the dark time and *f* the cash that the move costs. Both sides are money. The
-margin is a share of the *size* of the present rate: a venue that loses money is not clung to, and not fled from by a
-multiplied loss either.
+with *g* the net rate over doing nothing, *d* the dark time and *f* the cash that the move costs. Both sides are money; a dark
+hour at a venue that would lose money is no gain. The margin is a share of the *size* of the present rate: a venue that loses
+money is not clung to, and not fled from by a multiplied loss either.
 """
 
 from __future__ import annotations
