@@ -1,0 +1,154 @@
+"""Drive a Pilot through a simulated world, event to event. Nothing is decided here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from autopilot.backtest.oracle import Costs, OracleResult, oracle
+from autopilot.clock import stopwatch
+from autopilot.contracts import NamedStrategy
+from autopilot.guards import Guard
+from autopilot.idle import Idle
+from autopilot.model.device import IDLE, Device, DeviceId, NetworkId, Venue
+from autopilot.model.power import Draw, PowerPrice
+from autopilot.model.switch import Limits
+from autopilot.pilot import Pilot, World
+from autopilot.sim.adapter import SimNetwork, next_change
+from autopilot.sim.clock import SimClock
+from autopilot.sim.market import FluidMarket, Tape
+from autopilot.sim.node import Manner
+from autopilot.store.ledger import Totals
+from autopilot.store.store import Store
+from autopilot.units import HOUR, Usd, UsdPerHour
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from autopilot.sim.panel import Panel
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a move costs, what is known, and what is flown: the options of the command, with its defaults."""
+
+    downtime: timedelta = timedelta(minutes=30)
+    fee: Usd = Usd(0)
+    lag: int = 1
+    """Hours: a decision at the start of hour t knows the rows up to t - lag."""
+    gpus: int = 1
+    draw: Draw = Draw()
+    power: PowerPrice = PowerPrice()
+    guards: Sequence[Guard] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """The hours to be scored, and what is shown of them."""
+
+    panel: Panel
+    shown: np.ndarray
+    """USD per hour as strategies see it, hours x networks."""
+    start: datetime
+    end: datetime
+    """Exclusive."""
+
+    @property
+    def hours(self) -> int:
+        """How many hours are scored."""
+        return (self.end - self.start) // HOUR
+
+    @property
+    def scored(self) -> np.ndarray:
+        """The rates that are paid in the scored hours, hours x networks."""
+        first = (self.start - self.panel.start) // HOUR
+        return self.panel.rates[first : first + self.hours]
+
+
+@dataclass(slots=True)
+class Flight:
+    """One strategy's run over a course."""
+
+    name: str
+    totals: Totals
+    moves: int
+    seconds: float
+    store: Store
+    placements: dict[DeviceId, list[Venue]] = field(default_factory=dict)
+    """By device, hour by hour: the venue that it is on or on its way to."""
+
+
+def rig(gpus: int, model: str) -> tuple[Device, ...]:
+    """Equal devices, ``gpu-0`` and so on."""
+    return tuple(Device(DeviceId(f"gpu-{number}"), model, index=number) for number in range(gpus))
+
+
+def fly(course: Course, terms: Terms, strategy: NamedStrategy, on_hour: Callable[[], None] | None = None) -> Flight:
+    """Fly the course with a strategy; ``on_hour`` is called after every hour."""
+    began = stopwatch()
+    clock = SimClock(course.start)
+    devices = rig(terms.gpus, course.panel.gpu)
+    networks = simulated(course, terms, devices, clock)
+    store = Store.in_memory()
+    with store.atomic():
+        store.rates.remember(_past(course, terms.lag))
+    pilot = Pilot(_world(clock, devices, networks, store, terms), strategy, terms.guards)
+    placements: dict[DeviceId, list[Venue]] = {device.id: [] for device in devices}
+    for _ in _hours(pilot, clock, networks, course):
+        for device in devices:
+            placements[device.id].append(pilot.heading(device.id))
+        if on_hour:
+            on_hour()
+    entries = sum(switch.target != IDLE for switch in store.journal.switches())
+    return Flight(strategy.name, store.ledger.totals(), entries, stopwatch() - began, store, placements)
+
+
+def perfect(course: Course, terms: Terms) -> OracleResult:
+    """What one device could have netted with perfect foresight."""
+    import numpy as np
+
+    tariff = np.array([float(terms.power.at(course.start + hour * HOUR)) for hour in range(course.hours)])
+    return oracle(course.scored, Costs(terms.downtime, terms.fee, terms.draw.lit, terms.draw.idle, tariff))
+
+
+def simulated(course: Course, terms: Terms, devices: Sequence[Device], clock: SimClock) -> list[SimNetwork]:
+    """The panel's networks as adapters, each with the same cost of entry."""
+    market = FluidMarket({course.panel.gpu: Tape(course.panel, course.shown)}, terms.lag)
+    manner = Manner(boot=terms.downtime)
+    return [SimNetwork(NetworkId(name), clock, market, devices, manner, terms.fee) for name in course.panel.networks]
+
+
+def _world(clock: SimClock, devices: Sequence[Device], networks: Sequence[SimNetwork], store: Store, terms: Terms) -> World:
+    adapters = {network.network: network for network in networks}
+    draws = {device.id: terms.draw for device in devices}
+    return World(clock, devices, {**adapters, IDLE.network: Idle(clock)}, store, draws, terms.power, Limits())
+
+
+def _past(course: Course, lag: int) -> Iterator[tuple[Venue, str, datetime, UsdPerHour | None]]:
+    """The rows before the first poll: what there is to learn from."""
+    panel = course.panel
+    market = FluidMarket({panel.gpu: Tape(panel, course.shown)}, lag)
+    hour = panel.start
+    while hour < course.start - lag * HOUR:
+        for column, name in enumerate(panel.networks):
+            yield Venue(NetworkId(name)), panel.gpu, market.as_of(hour) - HOUR, market.shown(panel.gpu, column, hour)
+        hour += HOUR
+
+
+def _hours(pilot: Pilot, clock: SimClock, networks: Sequence[SimNetwork], course: Course) -> Iterator[datetime]:
+    """Fly hour by hour: poll and tick at each full hour, tick at each change in between; yield before time goes on."""
+    hour = course.start
+    while hour < course.end:
+        clock.move_to(hour)
+        pilot.poll()
+        pilot.tick()
+        yield hour
+        hour += HOUR
+        while (change := next_change(networks, clock.now())) is not None and change < hour:
+            clock.move_to(change)
+            pilot.tick()
+    clock.move_to(course.end)
+    pilot.tick()
+    pilot.collect()
