@@ -26,7 +26,8 @@ STRATEGIES = "autopilot.strategies"
 class AdapterFactory(Protocol):
     """What an adapter's entry point leads to."""
 
-    Settings: type[BaseModel]
+    @property
+    def Settings(self) -> type[BaseModel]: ...  # noqa: N802  # the model of its own table
 
     def __call__(self, settings: Any, kit: Kit) -> Adapter:
         """The adapter, from its own settings."""
@@ -108,7 +109,7 @@ def _make(contract: type, what: str, factory: Callable[[], object]) -> object:
 
 
 def _check(made: object, contract: type, what: str) -> None:
-    members = [name for name in (*vars(contract), *contract.__annotations__) if not name.startswith("_")]
+    members = [name for name in vars(contract) if not name.startswith("_")]
     lacks = [name for name in members if not hasattr(made, name)]
     if lacks:
         raise ConfigError(f"{what} lacks {' and '.join(lacks)}, which autopilot.contracts asks for")

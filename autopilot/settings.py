@@ -81,11 +81,16 @@ class DaemonSettings(Table):
     jitter: SpanField = timedelta(minutes=2)
     """Polls come up to this much later, so that thousands of rigs do not ask at once."""
     learn: SpanField = timedelta(days=1)
+    answer: SpanField = timedelta(minutes=2)
+    """How long a poll waits for the slowest network."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if not _NO_TIME < self.tick <= self.poll <= self.learn:
             msg = "tick, poll and learn must each be longer than nothing and not longer than the next"
+            raise ValueError(msg)
+        if not _NO_TIME < self.answer < self.poll:
+            msg = "answer must be longer than nothing and shorter than poll"
             raise ValueError(msg)
         if self.jitter >= self.poll:
             msg = "jitter must be shorter than poll"

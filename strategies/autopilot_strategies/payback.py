@@ -1,4 +1,4 @@
-"""Move when the lead pays the switch back over the horizon (MARKET §4).
+"""Move when the lead pays the switch back over the horizon (docs/market.md §4).
 
 From venue *i* to the best *j* when::
 
@@ -73,6 +73,8 @@ class Payback:
         if best.margin > 0:
             why = f"leave {place} for {best.venue} ({best.rate:.4g} $/h net): {self._sum(best)}"
             return Choice(best.venue, why, Usd.nearest(best.gain), Usd.nearest(best.cost))
+        if best.rate <= rate:
+            return Choice(here, f"stay at {place}: nothing is higher, {best.venue} has {best.rate:.4g}")
         if best.lead <= 0:
             return Choice(here, f"stay at {place}; {best.venue} ({best.rate:.4g}) leads by less than the margin of {float(self.theta):.0%}")
         return Choice(here, f"stay at {place}; {best.venue} ({best.rate:.4g}) would pay too little: {self._sum(best)}")
