@@ -65,17 +65,8 @@ class Sight:
 
 def advance(switch: Switch, sight: Sight, now: datetime, limits: Limits) -> Step:
     """The next step. A switch that is over stays as it is."""
-    match switch.state:
-        case State.DRAINING:
-            return _draining(switch, sight, now, limits)
-        case State.STOPPING:
-            return _stopping(switch, sight, now, limits)
-        case State.STARTING:
-            return _starting(switch, sight, now, limits)
-        case State.REVERTING:
-            return _reverting(switch, sight, now, limits)
-        case State.SETTLED | State.REVERTED | State.STRANDED:
-            return Step(switch, None, "over")
+    rule = _RULES.get(switch.state)
+    return rule(switch, sight, now, limits) if rule else Step(switch, None, "over")
 
 
 def resume(switch: Switch, now: datetime) -> Switch:
@@ -150,6 +141,9 @@ def _reverting(switch: Switch, sight: Sight, now: datetime, limits: Limits) -> S
         command = None if source is Phase.UNKNOWN else Command(Verb.START, switch.source)
         return _stay(switch, command, f"{switch.source} comes back")
     return _stay(switch, _stop(switch.target, sight.target), f"{switch.target} is {target}: it must go before {switch.source} comes back")
+
+
+_RULES = {State.DRAINING: _draining, State.STOPPING: _stopping, State.STARTING: _starting, State.REVERTING: _reverting}
 
 
 def _enter(switch: Switch, state: State, now: datetime, why: str) -> Step:

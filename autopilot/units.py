@@ -100,7 +100,7 @@ class Quantity:
         except InvalidOperation:
             msg = f"{amount!r} is not a number of {cls.symbol or cls.__name__}"
             raise ValueError(msg) from None
-        if not exact.is_finite() or abs(exact) > _MAX:
+        if not exact.is_finite() or exact.copy_abs() > _MAX:
             msg = f"{cls.__name__} must be finite and in range, not {amount}"
             raise ValueError(msg)
         return cls(int((exact * cls.per_unit).to_integral_value(ROUND_HALF_EVEN)))

@@ -44,7 +44,7 @@ class Result:
 
 
 def as_json(result: Result) -> dict[str, Any]:
-    """The result by the shape of MARKET §3. Numbers are not rounded."""
+    """The result as the command gives it out. Numbers are not rounded."""
     course, terms = result.course, result.terms
     return {
         "panel": {

@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from autopilot.sim.panel import Panel
 
 
+_LEARN_EVERY = timedelta(days=1)
+"""As often as the daemon's settings have it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Terms:
     """What a move costs, what is known, and what is flown: the options of the command, with its defaults."""
@@ -138,11 +142,13 @@ def _past(course: Course, lag: int) -> Iterator[tuple[Venue, str, datetime, UsdP
 
 
 def _hours(pilot: Pilot, clock: SimClock, networks: Sequence[SimNetwork], course: Course) -> Iterator[datetime]:
-    """Fly hour by hour: poll and tick at each full hour, tick at each change in between; yield before time goes on."""
+    """Fly hour by hour: poll, learn once a day, tick; tick at each change in between. Yields before time goes on."""
     hour = course.start
     while hour < course.end:
         clock.move_to(hour)
         pilot.poll()
+        if (hour - course.start) % _LEARN_EVERY == timedelta(0):
+            pilot.learn()
         pilot.tick()
         yield hour
         hour += HOUR

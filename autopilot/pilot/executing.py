@@ -145,13 +145,12 @@ class Executor:
             return
         node, device = self._world.adapters[network].node, self._devices[switch.device]
         try:
-            match command.verb:
-                case Verb.START:
-                    node.start(device, command.venue)
-                case Verb.DRAIN:
-                    node.drain(device)
-                case Verb.STOP:
-                    node.stop(device)
+            if command.verb is Verb.START:
+                node.start(device, command.venue)
+            elif command.verb is Verb.DRAIN:
+                node.drain(device)
+            else:
+                node.stop(device)
         except NodeFault as error:
             self._faults[switch.device, command.venue] = str(error)
             self._complain(switch, str(error))

@@ -111,7 +111,7 @@ class Poller:
         return answers
 
     def _excuse(self, network: NetworkId, error: BaseException) -> None:
-        if isinstance(error, Transient):
+        if isinstance(error, Transient | TimeoutError):
             self.silent[network] = str(error)
         elif isinstance(error, Refused):
             self._refuse(network, str(error))

@@ -1,0 +1,103 @@
+"""The daemon's commands: ``run``, ``init`` and ``check``."""
+
+from __future__ import annotations
+
+import sys
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from autopilot.cli.options import ConfigOption, StateOption
+from autopilot.errors import ConfigError
+
+if TYPE_CHECKING:
+    from autopilot.settings import Settings
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(run)
+    app.command()(init)
+    app.command()(check)
+
+
+def run(
+    config: ConfigOption = None,
+    state: StateOption = None,
+    live: Annotated[bool, typer.Option("--live", help="Move nodes. Without, it decides, journals and moves nothing.")] = False,
+) -> None:
+    """Fly the rig, headless, until SIGTERM or SIGINT. SIGHUP reads the configuration again. Nodes run on when it ends."""
+    from autopilot.daemon.service import Daemon
+
+    _log_to_stderr()
+    Daemon(config, _settings(config, state), live=live).run()
+
+
+def init(
+    path: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("autopilot.toml"),
+) -> None:
+    """Write a commented configuration."""
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(files("autopilot").joinpath("autopilot.toml").read_text(encoding="utf-8"))
+    except FileExistsError:
+        raise ConfigError(f"{path} exists already, and is left as it is; name another file") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}; choose a folder that this user may write") from None
+    typer.echo(f"{path} is written. Next: autopilot check, then autopilot run")
+
+
+def check(
+    config: ConfigOption = None,
+    show: Annotated[bool, typer.Option("--show", help="Print the whole configuration in force.")] = False,
+) -> None:
+    """Say whether the configuration can be flown: every key, every plugin, and one read-only question to each network."""
+    settings = _settings(config, None)
+    if show:
+        typer.echo(settings.model_dump_json(indent=2))
+    problems = _ask_networks(settings)
+    typer.echo(f"strategy {settings.strategy}; state in {settings.state}; {'good to fly' if not problems else 'not good to fly'}")
+    if problems:
+        raise ConfigError("; ".join(problems))
+
+
+def _settings(config: Path | None, state: Path | None) -> Settings:
+    from autopilot.settings import load
+
+    settings = load(config)
+    return settings.model_copy(update={"state": state}) if state else settings
+
+
+def _ask_networks(settings: Settings) -> list[str]:
+    """One line on stdout for each network; what is wrong is returned. Nothing is written anywhere."""
+    from tempfile import TemporaryDirectory
+
+    from autopilot.clock import SystemClock
+    from autopilot.daemon.rig import make_adapters, make_pilot, simulated_devices
+    from autopilot.errors import AdapterError
+    from autopilot.model.device import IDLE
+    from autopilot.store.store import Store
+
+    problems = []
+    clock, devices = SystemClock(), simulated_devices(settings.rig.simulated)
+    with TemporaryDirectory() as folder:
+        apart = settings.model_copy(update={"state": Path(folder) / settings.state.name})
+        make_pilot(apart, clock, Store.in_memory(), live=False)
+        for network, adapter in make_adapters(apart, clock, devices).items():
+            if network == IDLE.network:
+                continue
+            try:
+                typer.echo(f"{network}: {len(adapter.rates.quotes(devices))} answers for {len(devices)} GPUs")
+            except AdapterError as error:
+                problems.append(str(error))
+            adapter.close()
+    return problems
+
+
+def _log_to_stderr() -> None:
+    import logging
+
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)

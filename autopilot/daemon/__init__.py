@@ -1,0 +1,1 @@
+"""The headless daemon on the rig."""

@@ -1,0 +1,104 @@
+"""The composition root of the daemon: from settings to a pilot in its world."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+
+from autopilot.clock import Clock, SystemClock
+from autopilot.contracts import Adapter
+from autopilot.daemon.fanout import at_once
+from autopilot.errors import ConfigError
+from autopilot.guards import RigScope, chosen
+from autopilot.idle import Idle
+from autopilot.kit import Kit
+from autopilot.kit.http import Http
+from autopilot.kit.tokens import Tokens
+from autopilot.model.device import IDLE, Device, DeviceId, NetworkId
+from autopilot.model.power import Draw, PowerPrice
+from autopilot.pilot import Pilot, World
+from autopilot.plugins import make_adapter, make_strategy
+from autopilot.settings import Settings
+from autopilot.sim.clock import ScaledClock
+from autopilot.store.store import Store
+
+_SIMULATED = re.compile(r"(?:(\d{1,3})\s*x\s*)?(\S.*)")
+
+
+def simulated_devices(written: tuple[str, ...]) -> tuple[Device, ...]:
+    """GPUs that do not exist, from ``"4 x RTX 4090"``. Raises ConfigError."""
+    models: list[str] = []
+    for text in written:
+        match = _SIMULATED.fullmatch(text.strip())
+        if not match or match[1] == "0":
+            raise ConfigError(f"rig.simulated: {text!r} is not like '4 x RTX 4090'")
+        models += [match[2]] * int(match[1] or 1)
+    return tuple(Device(DeviceId(f"SIM-{index}-{model.replace(' ', '-')}"), model, index=index) for index, model in enumerate(models))
+
+
+def make_clock(settings: Settings) -> Clock:
+    """The machine's clock; for a simulated rig that flies faster than life, one that remembers where its time began."""
+    system = SystemClock()
+    if settings.rig.speed == 1:
+        return system
+    anchor = settings.state.with_name(settings.state.name + ".clock")
+    if not anchor.exists():
+        draft = anchor.with_name(anchor.name + ".new")
+        draft.write_text(system.now().isoformat(), encoding="utf-8")
+        draft.replace(anchor)
+    return ScaledClock(system, datetime.fromisoformat(anchor.read_text(encoding="utf-8")), settings.rig.speed)
+
+
+def make_pilot(settings: Settings, clock: Clock, store: Store, *, live: bool) -> Pilot:
+    """The pilot that the settings ask for. Raises ConfigError for anything that cannot fly."""
+    devices = simulated_devices(settings.rig.simulated)
+    if not devices:
+        raise ConfigError("no GPU to fly: name simulated ones in [rig], e.g. simulated = ['4 x RTX 4090']")
+    adapters = make_adapters(settings, clock, devices)
+    draw = Draw(settings.power.lit, settings.power.idle)
+    draws = {device.id: draw for device in devices}
+    power, limits = PowerPrice(settings.power.price), settings.limits.limits()
+    world = World(clock, devices, adapters, store, draws, power, limits, at_once(settings.daemon.answer))
+    strategy = make_strategy(settings.strategy, settings.strategies.get(settings.strategy, {}))
+    _check_patience(settings, strategy.strategy)
+    scopes = {network: adapter.scope for network, adapter in adapters.items()}
+    return Pilot(world, strategy, (*chosen(settings.guards), RigScope(scopes)), live=live)
+
+
+def make_adapters(settings: Settings, clock: Clock, devices: tuple[Device, ...]) -> dict[NetworkId, Adapter]:
+    """Every network of the settings, and idle. Raises ConfigError."""
+    if not settings.networks:
+        raise ConfigError("no network to fly to: add a table like [networks.akash]; `autopilot init` writes an example")
+    adapters: dict[NetworkId, Adapter] = {}
+    folder = _folder(settings.state)
+    http = Http(clock)
+    tokens = Tokens(http, clock, keys=settings.tokens.keys(), folder=folder)
+    for name, table in settings.networks.items():
+        if name == IDLE.network:
+            raise ConfigError("[networks.idle]: idle is always there, and cannot be configured")
+        kit = Kit(NetworkId(name), clock, devices, folder, http.as_(name), tokens)
+        adapters[kit.network] = make_adapter(*_adapter_and_table(name, table), kit)
+    return {**adapters, IDLE.network: Idle(clock)}
+
+
+def _adapter_and_table(name: str, table: Mapping[str, object]) -> tuple[str, dict[str, object]]:
+    rest = dict(table)
+    return str(rest.pop("adapter", name)), rest
+
+
+def _folder(state: Path) -> Path:
+    return state.resolve().parent
+
+
+def _check_patience(settings: Settings, strategy: object) -> None:
+    """A switch that may take longer than its gain is believed to last is no plan."""
+    horizon = getattr(strategy, "horizon", None)
+    limits = settings.limits
+    longest = limits.drain + limits.stop + limits.start
+    if horizon is not None and longest >= horizon:
+        raise ConfigError(
+            f"limits: drain, stop and start together are {longest}, longer than the horizon of {settings.strategy}, {horizon}: "
+            "shorten the limits or lengthen the horizon"
+        )
