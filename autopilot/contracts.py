@@ -14,7 +14,7 @@ from typing import Protocol, Self, runtime_checkable
 
 from autopilot.model.device import Device, NetworkId, Venue
 from autopilot.model.history import History
-from autopilot.model.market import Answer
+from autopilot.model.market import Answer, PastRate
 from autopilot.model.node import Observation, Payout
 from autopilot.model.plan import Decision, EntryCost, ExitCost
 from autopilot.model.view import View
@@ -71,6 +71,14 @@ class PayoutSource(Protocol):
         ...
 
 
+class RateHistory(Protocol):
+    """The past rates that a network publishes."""
+
+    def hours(self, devices: Sequence[Device], since: datetime) -> Sequence[PastRate]:
+        """What the network published for these devices' models, hour by hour, from an instant on. Raises Transient or Refused."""
+        ...
+
+
 @runtime_checkable
 class Adapter(Protocol):
     """One network. Capabilities that a network lacks are None, so a wrapper cannot hide them."""
@@ -85,6 +93,8 @@ class Adapter(Protocol):
     def node(self) -> NodeDriver: ...
     @property
     def payouts(self) -> PayoutSource | None: ...
+    @property
+    def history(self) -> RateHistory | None: ...
 
     def exit_cost(self, seen: Observation) -> ExitCost:
         """What leaving would cost, given what was just seen."""

@@ -21,6 +21,7 @@ class Idle:
     network: NetworkId = IDLE.network
     scope = Scope.DEVICE
     payouts = None
+    history = None
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

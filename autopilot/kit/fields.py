@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BeforeValidator, PlainSerializer
+from pydantic_settings import NoDecode
 
 from autopilot.units import Quantity, Share, Usd, UsdPerHour, UsdPerKwh, Watts, span_of, span_text
 
@@ -39,8 +40,8 @@ def _span(written: object) -> timedelta:
 
 
 SpanField = Annotated[timedelta, BeforeValidator(_span), PlainSerializer(span_text, when_used="json")]
-UsdField = Annotated[Usd, BeforeValidator(_reader(Usd)), PlainSerializer(str, when_used="json")]
-UsdPerHourField = Annotated[UsdPerHour, BeforeValidator(_reader(UsdPerHour)), PlainSerializer(str, when_used="json")]
-UsdPerKwhField = Annotated[UsdPerKwh, BeforeValidator(_reader(UsdPerKwh)), PlainSerializer(str, when_used="json")]
-WattsField = Annotated[Watts, BeforeValidator(_reader(Watts)), PlainSerializer(str, when_used="json")]
-ShareField = Annotated[Share, BeforeValidator(_reader(Share)), PlainSerializer(str, when_used="json")]
+UsdField = Annotated[Usd, NoDecode, BeforeValidator(_reader(Usd)), PlainSerializer(str, when_used="json")]
+UsdPerHourField = Annotated[UsdPerHour, NoDecode, BeforeValidator(_reader(UsdPerHour)), PlainSerializer(str, when_used="json")]
+UsdPerKwhField = Annotated[UsdPerKwh, NoDecode, BeforeValidator(_reader(UsdPerKwh)), PlainSerializer(str, when_used="json")]
+WattsField = Annotated[Watts, NoDecode, BeforeValidator(_reader(Watts)), PlainSerializer(str, when_used="json")]
+ShareField = Annotated[Share, NoDecode, BeforeValidator(_reader(Share)), PlainSerializer(str, when_used="json")]

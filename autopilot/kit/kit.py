@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autopilot.clock import Clock
+from autopilot.kit.http import Http
+from autopilot.kit.tokens import Tokens
 from autopilot.model.device import Device, NetworkId
 
 
@@ -20,3 +22,7 @@ class Kit:
     devices: Sequence[Device]
     folder: Path
     """Where the adapter may keep files of its own. It is there already."""
+    http: Http
+    """The one client of the process, in this network's name."""
+    tokens: Tokens
+    """Token prices in USD."""

@@ -23,6 +23,8 @@ class Device:
     """The product, e.g. ``RTX 4090``. Devices of one model are alike to a market."""
     memory_gib: int = 0
     power_limit: Watts = Watts(0)
+    pci_id: str = ""
+    """The PCI device id in four hexadecimal digits, e.g. ``2684``: it tells apart what the product name leaves open."""
     index: int | None = None
     """Its number on this host today. For people; never an identity."""
 

@@ -138,3 +138,15 @@ class NoQuote:
 
 
 Answer = Quote | NoQuote
+
+
+@dataclass(frozen=True, slots=True)
+class PastRate:
+    """What a venue paid a GPU model in an hour that is over, as the network itself published it."""
+
+    venue: Venue
+    model: str
+    hour: datetime
+    """Its start, UTC."""
+    rate: UsdPerHour | None
+    """The expected rate; None where it is known to be missing."""

@@ -54,7 +54,7 @@ class SwitchCost:
         return self.exit.forfeits + self.entry.fee
 
     def loss(self, arriving: UsdPerHour) -> Usd:
-        """The whole price of the move: cash, and the dark time at the rate that it delays (MARKET: d·g + f)."""
+        """The whole price of the move: cash, and the dark time at the rate that it delays (docs/market.md §4: d·g + f)."""
         return self.cash + arriving * self.dark
 
     def pays_back(self, lead: UsdPerHour, arriving: UsdPerHour) -> timedelta | None:

@@ -21,7 +21,7 @@ class SimNetwork:
     """One network of a simulated world.
 
     With ``silent`` an hour in which it would quote nobody is an outage: it raises Transient, as a network that does not
-    answer does. Without, such an hour is answered with NoQuotes, as MARKET §2 has it for recorded panels.
+    answer does. Without, such an hour is answered with NoQuotes, as docs/market.md §2 has it for recorded panels.
     """
 
     scope = Scope.DEVICE

@@ -1,4 +1,4 @@
-"""The fluid market of a recorded or generated panel (MARKET §2): what a venue shows, and what it pays.
+"""The fluid market of a recorded or generated panel (docs/market.md §2): what a venue shows, and what it pays.
 
 Both are the same rate, but not at the same time: a quote shows an hour that is over, and income is what the present hour
 turns out to pay.

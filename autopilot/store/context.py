@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from autopilot.errors import StoreError
 from autopilot.model.device import Device, DeviceId, NetworkId, Venue
 from autopilot.model.history import History
 from autopilot.model.market import Answer
@@ -33,7 +34,17 @@ def pack(view: View) -> dict[str, Any]:
 
 
 def unpack(body: Mapping[str, Any], now: datetime, quotes: Mapping[tuple[Venue, DeviceId], Answer], history: History) -> View:
-    """The view that was packed, with those of the newest quotes that counted at the time."""
+    """The view that was packed, with those of the newest quotes that counted at the time.
+
+    Raises StoreError for what another version has packed.
+    """
+    try:
+        return _unpack(body, now, quotes, history)
+    except (KeyError, TypeError, ValueError) as error:
+        raise StoreError(f"a decision in the state file was recorded by another version, and cannot be read: {error}") from None
+
+
+def _unpack(body: Mapping[str, Any], now: datetime, quotes: Mapping[tuple[Venue, DeviceId], Answer], history: History) -> View:
     flat, hours = body["power"]
     counted = {(Venue(NetworkId(n), m), DeviceId(d)) for n, m, d, answered, *_ in body["entries"] if answered}
     return View(

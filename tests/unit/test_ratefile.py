@@ -221,7 +221,7 @@ def test_parquet_lacks_a_column_or_rows(tmp_path: Path) -> None:
     assert "no column 'usd_per_hour'; there is " in refusal(
         parquet(tmp_path, {"timestamp": ["x"], "network": ["a"], "gpu": ["g"], "usd": [1.0]})
     )
-    assert "no column 'timestamp'; it has 'a'" in refusal(parquet(tmp_path, {"a": [1]}))
+    assert "no column 'timestamp'; there is a" in refusal(parquet(tmp_path, {"a": [1]}))
     import pyarrow as pa
 
     nothing = pa.array([], pa.string())
