@@ -20,9 +20,53 @@ if TYPE_CHECKING:
     from autopilot.store.imports import Recorded, Report
     from autopilot.store.store import Store
 
-app = typer.Typer(help="Import, list, export and generate rates.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(help="What every network would pay now; import, list, export, record and generate rates.", rich_markup_mode=None)
 
 _OUT = "What to write: .csv, .csv.gz or .parquet, by its name."
+
+
+@app.callback(invoke_without_command=True)
+def live(
+    context: typer.Context,
+    *,
+    gpu: Annotated[str | None, typer.Option(help="Ask for a GPU of this model, on any machine.")] = None,
+    explain: Annotated[str | None, typer.Option(help="Print the whole arithmetic of this network.")] = None,
+    config: options.ConfigOption = None,
+    as_json: options.JsonFlag = False,
+) -> None:
+    """Ask every network what it would pay for this rig now. Nothing is stored, and nothing is decided."""
+    if context.invoked_subcommand is None:
+        from autopilot.cli.live_rates import show
+
+        show(config, gpu, explain, as_json=as_json)
+
+
+@app.command("record")
+def record(
+    config: options.ConfigOption = None,
+    state: options.StateOption = None,
+    *,
+    once: Annotated[bool, typer.Option("--once", help="Ask once, and end.")] = False,
+) -> None:
+    """Ask every network once a poll and keep the answers, without deciding anything, until SIGINT or SIGTERM."""
+    from autopilot.cli.recording import record_rates
+
+    record_rates(config, state, once=once)
+
+
+@app.command("fetch")
+def fetch(
+    network: Annotated[str, typer.Argument(help="A network of the configuration.")],
+    *,
+    since: Annotated[str, typer.Option(help="First hour, ISO 8601 with zone.")],
+    gpu: Annotated[str | None, typer.Option(help="For this GPU model, on any machine.")] = None,
+    config: options.ConfigOption = None,
+    state: options.StateOption = None,
+) -> None:
+    """Take the past rates that a network publishes into the state file."""
+    from autopilot.cli.recording import fetch_rates
+
+    fetch_rates(network, options.at("--since", since), gpu, config, state)
 
 
 @app.command("import")

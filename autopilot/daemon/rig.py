@@ -84,8 +84,10 @@ def make_adapters(settings: Settings, clock: Clock, devices: tuple[Device, ...])
 
 
 def _adapter_and_table(name: str, table: Mapping[str, object]) -> tuple[str, dict[str, object]]:
+    """The plugin of a network: named by ``adapter``, or by ``type`` where the network is described without code, or as the network."""
     rest = dict(table)
-    return str(rest.pop("adapter", name)), rest
+    kind = rest.pop("type", name)
+    return str(rest.pop("adapter", kind)), rest
 
 
 def _folder(state: Path) -> Path:

@@ -42,8 +42,23 @@ class RateBook:
         )
         return map(_answer, rows)
 
+    def latest(self, count: int) -> list[tuple[Venue, str, UsdPerHour | None]]:
+        """The last so many expected rates of each venue and model, oldest first: of its first device, None where there was none."""
+        rows = self._connection.execute(
+            "SELECT network, market, model, expected_nanos FROM ("
+            " SELECT *, row_number() OVER (PARTITION BY network, market, model ORDER BY seen_at DESC) AS back FROM ("
+            "  SELECT network, market, model, seen_at, expected_nanos FROM quotes GROUP BY network, market, model, seen_at)"
+            ") WHERE back <= ? ORDER BY seen_at",
+            (count,),
+        )
+        named = ((Venue(NetworkId(network), market), model, nanos) for network, market, model, nanos in rows)
+        return [(venue, model, None if nanos is None else UsdPerHour(nanos)) for venue, model, nanos in named]
+
     def remember(self, hours: Iterable[tuple[Venue, str, datetime, UsdPerHour | None]]) -> None:
-        """Add hourly history: venue, GPU model, start of the hour, rate or None where it is missing. Call it inside a transaction."""
+        """Add hourly history: venue, GPU model, start of the hour, rate or None where it is missing. Call it inside a transaction.
+
+        It is kept by network, as files of rates have it: a venue that is one market among several has no place here.
+        """
         self._connection.executemany(
             "INSERT OR REPLACE INTO rates (network, gpu, hour, usd_per_hour_nanos) VALUES (?, ?, ?, ?)",
             ((venue.network, model, stamp(hour), None if rate is None else rate.count) for venue, model, hour, rate in hours),

@@ -1,0 +1,195 @@
+"""``autopilot rates`` by itself: what every network would pay for this rig now, and where the figures come from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from autopilot.errors import ConfigError, did_you_mean
+from autopilot.units import Share, UsdPerHour, span_text
+
+if TYPE_CHECKING:
+    from autopilot.contracts import Adapter
+    from autopilot.daemon.survey import Offer, Survey
+    from autopilot.model.device import Device, NetworkId
+    from autopilot.settings import Settings
+
+_TREND = 24
+"""Hours of the past that the trend shows."""
+
+
+def show(config: Path | None, gpu: str | None, explain: str | None, *, as_json: bool) -> None:
+    """Ask, and print the table, the arithmetic of one network, or JSON."""
+    from autopilot.settings import load
+
+    settings = load(config)
+    with asked(settings, gpu) as (found, trends):
+        if explain is not None:
+            _explain(found, explain, settings)
+        elif as_json:
+            typer.echo(json.dumps([_as_json(offer, found) for offer in found.offers] + _silent(found), indent=2))
+        else:
+            _table(found, trends)
+
+
+@contextmanager
+def asked(settings: Settings, gpu: str | None) -> Iterator[tuple[Survey, Mapping[tuple[str, str], Sequence[float | None]]]]:
+    """The answers of every network for the rig, or for one GPU of a model, with the rates that the state file remembers."""
+    from autopilot.clock import SystemClock
+    from autopilot.daemon.fanout import at_once
+    from autopilot.daemon.rig import make_adapters
+    from autopilot.daemon.survey import survey
+    from autopilot.model.power import Draw, PowerPrice
+
+    clock = SystemClock()
+    devices = rig(settings, gpu)
+    adapters = make_adapters(settings, clock, devices)
+    try:
+        draw, price = Draw(settings.power.lit, settings.power.idle), PowerPrice(settings.power.price)
+        found = survey(adapters, devices, draw, price, clock.now(), at_once(settings.daemon.answer))
+        yield found, _trends(settings.state)
+    finally:
+        for adapter in adapters.values():
+            adapter.close()
+
+
+def rig(settings: Settings, gpu: str | None) -> tuple[Device, ...]:
+    """The GPUs to ask for: those of the configuration, or one of a model. Raises ConfigError where there is none."""
+    from autopilot.daemon.rig import simulated_devices
+    from autopilot.model.device import Device, DeviceId
+
+    if gpu is not None:
+        return (Device(DeviceId("any"), gpu),)
+    devices = simulated_devices(settings.rig.simulated)
+    if not devices:
+        raise ConfigError('no GPU to ask for: name a model, e.g. --gpu "RTX 4090", or simulated ones in [rig]')
+    return devices
+
+
+def network_of(adapters: Mapping[NetworkId, Adapter], name: str) -> Adapter:
+    """The adapter of a network by its name. Raises ConfigError."""
+    for network, adapter in adapters.items():
+        if network == name:
+            return adapter
+    raise ConfigError(f"no network is called {name!r}; {did_you_mean(name, adapters)}")
+
+
+def _trends(state: Path) -> Mapping[tuple[str, str], Sequence[float | None]]:
+    """The last rates of each venue and model that the state file remembers; nothing where there is no state file."""
+    from autopilot.store.store import Store
+
+    if not state.exists():
+        return {}
+    past: dict[tuple[str, str], list[float | None]] = {}
+    store = Store.read_only(state)
+    try:
+        for venue, model, rate in store.rates.latest(_TREND):
+            past.setdefault((str(venue), model), []).append(None if rate is None else float(rate))
+    finally:
+        store.close()
+    return past
+
+
+def _table(found: Survey, trends: Mapping[tuple[str, str], Sequence[float | None]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=f"What one GPU would earn, {found.at:%Y-%m-%d %H:%M} UTC", caption="expected = gross x occupancy, after fees")
+    for name in ("GPU", "venue", "gross $/h", "occupancy", "expected $/h", "power $/h", "net $/h", "basis", "age", "trend"):
+        table.add_column(name, justify="left" if name in ("GPU", "venue", "basis", "trend") else "right", overflow="fold")
+    for offer in found.offers:
+        table.add_row(*(Text(cell) for cell in _cells(offer, found)), _trend(offer, trends))
+    for network, why in found.silent.items():
+        table.add_row(Text("all"), Text(str(network)), *[""] * 5, Text(f"no answer: {why}"))
+    Console().print(table)
+
+
+def _cells(offer: Offer, found: Survey) -> list[str]:
+    from autopilot.dashboard.words import plain, span
+    from autopilot.model.market import Quote
+
+    quote, head = offer.answer, [f"{offer.device.label} {plain(offer.device.model)}", plain(str(offer.answer.venue))]
+    if not isinstance(quote, Quote) or offer.net is None:
+        return [*head, *[""] * 5, plain(f"none: {getattr(quote, 'reason', '')}"), ""]
+    rates = [f"{float(quote.gross):.3f}", f"{float(quote.occupancy):.0%}", f"{float(quote.expected):.3f}"]
+    tail = [f"{float(offer.power):.3f}", f"{float(offer.net):.3f}", quote.basis.value, span(quote.age(found.at))]
+    return [*head, *rates, *tail]
+
+
+def _trend(offer: Offer, trends: Mapping[tuple[str, str], Sequence[float | None]]) -> Any:
+    from autopilot.dashboard.marks import trend
+
+    values = trends.get((str(offer.answer.venue), offer.device.model), [])
+    known = [value for value in values if value is not None]
+    return trend(values, min(known, default=0.0), max(known, default=1.0), "")
+
+
+def _explain(found: Survey, network: str, settings: Settings) -> None:
+    """The whole arithmetic of one network, line by line, from what it said to what would be left."""
+    from autopilot.dashboard.words import plain
+
+    if network not in settings.networks:
+        raise ConfigError(f"no network is called {network!r}; {did_you_mean(network, settings.networks)}")
+    if reason := {str(name): why for name, why in found.silent.items()}.get(network):
+        typer.echo(f"{network}: no answer: {reason}")
+    for offer in found.offers:
+        if offer.answer.venue.network == network:
+            for line in _explained(offer, found):
+                typer.echo(plain(line))
+
+
+def _explained(offer: Offer, found: Survey) -> Iterator[str]:
+    from autopilot.model.market import Quote
+
+    quote = offer.answer
+    yield f"{offer.device.label} {offer.device.model} at {quote.venue}"
+    if not isinstance(quote, Quote):
+        yield f"  nothing to earn: {quote.reason}"
+        return
+    yield f"  source: {quote.source}, as of {quote.as_of:%Y-%m-%d %H:%M} UTC, {quote.basis}, counts until {quote.expires:%H:%M}"
+    for working in quote.workings:
+        yield f"  {working.text}" + (f"   [{', '.join(working.inputs)}]" if working.inputs else "")
+    fees = sum(fee.share.count for fee in quote.fees)
+    yield f"  busy {_rate(quote.gross)} less fees of {fees / Share.per_unit:.2%}, paid {float(quote.occupancy):.2%} of the time"
+    yield f"  waiting {_rate(quote.idle)} the rest; expected {_rate(quote.expected)}"
+    yield f"  power {_rate(offer.power)}; net {_rate(quote.expected - offer.power)}"
+    yield f"  the figure is {span_text(timedelta(seconds=quote.age(found.at) // timedelta(seconds=1)))} old"
+
+
+def _rate(rate: UsdPerHour) -> str:
+    return f"{float(rate):.6f} $/h"
+
+
+def _as_json(offer: Offer, found: Survey) -> dict[str, Any]:
+    from autopilot.model.market import Quote
+
+    quote, device = offer.answer, offer.device
+    head = {"device": device.id, "model": device.model, "network": quote.venue.network, "market": quote.venue.market}
+    if not isinstance(quote, Quote):
+        return {**head, "reason": quote.reason}
+    return {
+        **head,
+        "gross_usd_per_hour": float(quote.gross),
+        "idle_usd_per_hour": float(quote.idle),
+        "occupancy": float(quote.occupancy),
+        "expected_usd_per_hour": float(quote.expected),
+        "power_usd_per_hour": float(offer.power),
+        "net_usd_per_hour": float(quote.expected - offer.power),
+        "basis": quote.basis.value,
+        "as_of": quote.as_of.isoformat(),
+        "expires": quote.expires.isoformat(),
+        "age_seconds": quote.age(found.at).total_seconds(),
+        "source": quote.source,
+        "workings": [{"text": working.text, "inputs": list(working.inputs)} for working in quote.workings],
+    }
+
+
+def _silent(found: Survey) -> list[dict[str, Any]]:
+    return [{"network": network, "no_answer": why} for network, why in found.silent.items()]

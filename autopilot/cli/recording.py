@@ -1,0 +1,68 @@
+"""``autopilot rates record`` and ``rates fetch``: rates come in, and nothing is decided."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from autopilot.errors import ConfigError
+
+if TYPE_CHECKING:
+    from autopilot.settings import Settings
+
+
+def record_rates(config: Path | None, state: Path | None, *, once: bool) -> None:
+    """Poll as the daemon would, under its lock, and keep every answer."""
+    from autopilot.clock import SystemClock
+    from autopilot.daemon.guard import single_instance
+    from autopilot.daemon.rig import make_pilot
+    from autopilot.store.store import Store
+
+    settings = _settings(config, state)
+    clock, ending = SystemClock(), threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ending.set())
+    with single_instance(settings.state), closing(Store.open(settings.state)) as store:
+        pilot = make_pilot(settings, clock, store, live=False)
+        while not ending.is_set():
+            pilot.poll()
+            troubles = [f"{network}: {why}" for kind in pilot.troubles.values() for network, why in kind.items()]
+            typer.echo(
+                f"{clock.now():%Y-%m-%d %H:%M:%S} {len(pilot.world.adapters) - 1} networks asked; {'; '.join(troubles) or 'all answered'}"
+            )
+            if once or clock.wait(settings.daemon.poll, ending):
+                break
+
+
+def fetch_rates(network: str, since: datetime, gpu: str | None, config: Path | None, state: Path | None) -> None:
+    """Ask a network for its past. Raises ConfigError where it publishes none."""
+    from autopilot.cli.live_rates import network_of, rig
+    from autopilot.clock import SystemClock
+    from autopilot.daemon.rig import make_adapters
+    from autopilot.store.store import Store
+
+    settings = _settings(config, state)
+    devices = rig(settings, gpu)
+    adapters = make_adapters(settings, SystemClock(), devices)
+    adapter = network_of(adapters, network)
+    if adapter.history is None:
+        raise ConfigError(f"{network} publishes no past rates; `autopilot rates record` keeps them from now on")
+    past = adapter.history.hours(devices, since)
+    if any(each.venue.market for each in past):
+        raise ConfigError(f"{network} publishes its past by market, and the state file keeps it by network: nothing was stored")
+    with closing(Store.open(settings.state)) as store, store.atomic():
+        store.rates.remember((each.venue, each.model, each.hour, each.rate) for each in past)
+    typer.echo(f"{network}: {len(past):,} hours since {since:%Y-%m-%d %H:%M} UTC")
+
+
+def _settings(config: Path | None, state: Path | None) -> Settings:
+    from autopilot.settings import load
+
+    settings = load(config)
+    return settings.model_copy(update={"state": state}) if state else settings
