@@ -1,12 +1,13 @@
-# make demo   sets everything up and flies the demo
-# make test   sets everything up and runs the tests
-# make check  format, lint, types, import contracts, spelling
-# make lock   writes requirements.lock: the exact releases and their hashes (needs uv)
-# make clean  removes what the others made
+# make demo     sets everything up and flies the demo
+# make test     sets everything up and runs the tests
+# make check    format, lint, types, import contracts, spelling
+# make picture  flies the demo and draws docs/demo.svg from it
+# make lock     writes requirements.lock: the exact releases and their hashes (needs uv)
+# make clean    removes what the others made
 
 BIN := .venv/bin
 
-.PHONY: demo test check lock clean
+.PHONY: demo test check picture lock clean
 
 demo: .venv/base
 	@$(BIN)/autopilot demo
@@ -20,6 +21,9 @@ check: .venv/dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/codespell
+
+picture: .venv/dev
+	$(BIN)/python benchmarks/picture.py docs/demo.svg
 
 lock:
 	@.ci/env.sh lock

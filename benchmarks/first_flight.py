@@ -119,7 +119,7 @@ def main() -> int:
     figures = measure(Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else EXAMPLE)
     for figure in figures:
         verdict = "" if figure.kept else "  BROKEN"
-        print(f"{figure.what:<52} {figure.value:8.2f} {figure.unit:<12} limit {figure.limit:g}{verdict}")  # noqa: T201  # its result
+        print(f"{figure.what:<52} {figure.value:8.2f} {figure.unit:<12} limit {figure.limit:g}{verdict}")
     return 0 if all(figure.kept for figure in figures) else 1
 
 

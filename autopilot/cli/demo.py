@@ -65,10 +65,7 @@ def _scene(seed: int, gpus: str | None, days: int, rates: Path | None) -> Scene:
         written = [f"{count} x {model}" for count, model in zip(_COUNTS, recorded_models(rates), strict=False)]
     else:
         written = (gpus or _RIG).split(",")
-    try:
-        devices = simulated_devices(tuple(written))
-    except ConfigError as error:
-        raise ConfigError(f"--gpus: {error}") from None
+    devices = simulated_devices(tuple(written), "--gpus")
     if rates is None:
         return generated(devices, days, seed)
     with reading(rates) as progress:

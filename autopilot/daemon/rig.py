@@ -27,13 +27,13 @@ from autopilot.store.store import Store
 _SIMULATED = re.compile(r"(?:(\d{1,3})\s*x\s*)?(\S.*)")
 
 
-def simulated_devices(written: tuple[str, ...]) -> tuple[Device, ...]:
-    """GPUs that do not exist, from ``"4 x RTX 4090"``. Raises ConfigError."""
+def simulated_devices(written: tuple[str, ...], where: str = "rig.simulated") -> tuple[Device, ...]:
+    """GPUs that do not exist, from ``"4 x RTX 4090"``. Raises ConfigError, which says where it was written."""
     models: list[str] = []
     for text in written:
         match = _SIMULATED.fullmatch(text.strip())
         if not match or match[1] == "0":
-            raise ConfigError(f"rig.simulated: {text!r} is not like '4 x RTX 4090'")
+            raise ConfigError(f"{where}: {text!r} is not like '4 x RTX 4090'")
         models += [match[2]] * int(match[1] or 1)
     return tuple(Device(DeviceId(f"SIM-{index}-{model.replace(' ', '-')}"), model, index=index) for index, model in enumerate(models))
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -145,10 +145,16 @@ class _Cursor(sqlite3.Cursor):
 class Connection:
     """A SQLite connection that raises nothing but StoreError."""
 
-    def __init__(self, database: Database, path: str) -> None:
+    def __init__(self, raw: sqlite3.Connection, path: str) -> None:
         self.path = path
-        self._database = database
-        self._raw = database.conn
+        self._raw = raw
+
+    @cached_property
+    def _database(self) -> Database:
+        """Only who writes pays for this import."""
+        with _light_import():
+            from sqlite_utils import Database
+        return Database(self._raw, execute_plugins=False)
 
     def execute(self, sql: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
         """Run one statement."""
@@ -216,8 +222,6 @@ def connect(path: Path | None) -> Connection:
     Write-ahead log with ``synchronous=FULL``: a row is on the disk when its transaction ends, or the transaction failed.
     A statement outside of ``atomic`` is a transaction of its own. Raises StoreError where the file cannot be used.
     """
-    with _light_import():
-        from sqlite_utils import Database
     name = ":memory:" if path is None else str(path)
     with store_errors(name):
         raw = sqlite3.connect(name, timeout=10, isolation_level=None, check_same_thread=False)
@@ -227,7 +231,7 @@ def connect(path: Path | None) -> Connection:
                 raw.execute("PRAGMA journal_mode=WAL")
                 raw.execute("PRAGMA synchronous=FULL")
             raw.execute("PRAGMA foreign_keys=ON")
-            connection = Connection(Database(raw, execute_plugins=False), name)
+            connection = Connection(raw, name)
             connection.migrate()
         except BaseException:
             raw.close()
@@ -237,8 +241,6 @@ def connect(path: Path | None) -> Connection:
 
 def connect_read_only(path: Path) -> Connection:
     """The state file for a reader in another process: it can change nothing. Raises StoreError where there is no such file."""
-    with _light_import():
-        from sqlite_utils import Database
     if not path.exists():
         raise StoreError(f"{path}: no such file; `autopilot run` or `autopilot demo` makes one")
     with store_errors(str(path)):
@@ -248,4 +250,4 @@ def connect_read_only(path: Path) -> Connection:
         except BaseException:
             raw.close()
             raise
-    return Connection(Database(raw, execute_plugins=False), str(path))
+    return Connection(raw, str(path))

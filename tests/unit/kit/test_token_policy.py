@@ -79,10 +79,10 @@ def test_one_old_answer_said_again_confirms_nothing(world: Any) -> None:
 
 def test_of_two_that_disagree_the_lower_counts(world: Any) -> None:
     """Too low costs an hour, too high moves a GPU: the lower one, and marked."""
-    world.coingecko(NOS=0.33)
+    world.coingecko(NOS=0.3151)
     price = world.tokens().usd("NOS", world.own("0.30"))
 
-    assert (Decimal("0.30"), False, "oracle 0.30, coingecko 0.33: they disagree, so the lowest") == (
+    assert (Decimal("0.30"), False, "oracle 0.30, coingecko 0.3151: they disagree, so the lowest") == (
         price.usd,
         price.confirmed,
         price.source,
