@@ -1,0 +1,99 @@
+"""``autopilot rates``: what every network would pay now, where it comes from, and what is kept of it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from autopilot.store.store import Store
+
+CONFIG = """
+[power]
+price = "0.12 $/kWh"
+lit = "320 W"
+idle = "20 W"
+[networks.akash]
+adapter = "simulator"
+[networks.nosana]
+adapter = "simulator"
+"""
+
+
+def autopilot(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """The command, in a folder with a configuration of two simulated networks."""
+    config = folder / "autopilot.toml"
+    if not config.exists():
+        config.write_text(CONFIG)
+    command = [sys.executable, "-m", "autopilot", *words]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=60)
+
+
+@pytest.fixture
+def offers(tmp_path: Path) -> list[dict[str, object]]:
+    """What is offered for one GPU, as JSON."""
+    done = autopilot(tmp_path, "rates", "--gpu", "RTX 4090", "--json")
+    assert "" == done.stderr
+    answers: list[dict[str, object]] = json.loads(done.stdout)
+    return answers
+
+
+def test_net_is_expected_less_power(offers: list[dict[str, object]]) -> None:
+    """300 W more at work than at rest, at 0.12 $/kWh, are 0.036 $ an hour."""
+    for offer in offers:
+        assert 0.036 == offer["power_usd_per_hour"]
+        assert float(str(offer["expected_usd_per_hour"])) - 0.036 == pytest.approx(float(str(offer["net_usd_per_hour"])))
+
+
+def test_the_best_comes_first(offers: list[dict[str, object]]) -> None:
+    """Every network answers, and the table is in the order of what would be left."""
+    assert {"akash", "nosana"} == {offer["network"] for offer in offers}
+    nets = [float(str(offer["net_usd_per_hour"])) for offer in offers]
+    assert sorted(nets, reverse=True) == nets
+
+
+def test_one_network_is_explained(tmp_path: Path) -> None:
+    """From the source to what is left, and nothing of the others."""
+    done = autopilot(tmp_path, "rates", "--gpu", "RTX 4090", "--explain", "nosana")
+
+    assert 0 == done.returncode
+    assert "RTX 4090 at nosana" in done.stdout
+    assert "power 0.036000 $/h; net" in done.stdout
+    assert "akash" not in done.stdout
+
+
+def test_recording_keeps_answers_and_decides_nothing(tmp_path: Path) -> None:
+    """One look at two networks for two GPUs are four answers in the state file, and no decision."""
+    autopilot(tmp_path, "init", "unused.toml")
+    (tmp_path / "autopilot.toml").write_text('[rig]\nsimulated = ["2 x H100"]\n' + CONFIG)
+
+    done = autopilot(tmp_path, "rates", "record", "--once")
+
+    assert "2 networks asked; all answered" in done.stdout
+    store = Store.read_only(tmp_path / "autopilot.db")
+    assert 4 == len(list(store.rates.answers()))
+    assert [] == list(store.journal.rulings())
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (("rates",), "no GPU to ask for"),
+        (("rates", "--gpu", "H100", "--explain", "nosna"), "no network is called 'nosna'; did you mean nosana?"),
+        (("rates", "fetch", "nosna", "--gpu", "H100", "--since", "2026-01-01T00:00:00Z"), "did you mean nosana?"),
+        (("rates", "fetch", "akash", "--gpu", "H100", "--since", "2026-01-01T00:00:00Z"), "akash publishes no past rates"),
+        (("rates", "fetch", "akash", "--gpu", "H100", "--since", "2026-01-01"), "has no zone"),
+        (("rates", "--gpu", "H1000"), "no market is generated for 'H1000'"),
+    ],
+)
+def test_what_cannot_be_asked_is_one_line(tmp_path: Path, words: tuple[str, ...], line: str) -> None:
+    """What is wrong, what to do, and exit code 2."""
+    done = autopilot(tmp_path, *words)
+
+    assert line in done.stderr
+    assert 1 == len(done.stderr.splitlines())
+    assert 2 == done.returncode
