@@ -1,0 +1,1 @@
+"""Akash: a market of leases, in which providers bid and tenants choose."""
