@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from autopilot.errors import Refused, Transient
 from autopilot.kit import Kit
 from autopilot.kit.http import Http, Reply
+from autopilot.kit.reading import Field
 from autopilot.kit.tokens import TokenPrice, Tokens
 from autopilot.model.device import Device, DeviceId, NetworkId, Venue
 from autopilot.model.market import Answer, Quote, Working
@@ -29,7 +30,6 @@ from autopilot.units import UsdPerHour
 from autopilot_adapters.akash.adapter import AkashSettings, akash
 from autopilot_adapters.akash.names import wanted
 from autopilot_adapters.akash.rates import Heard, Own, Terms, answer
-from autopilot_adapters.akash.reading import Field
 from autopilot_adapters.akash.wire import days, earnings, gpu_rows, leases, provider
 
 NOW = datetime(2026, 7, 17, 20, 7, tzinfo=UTC)

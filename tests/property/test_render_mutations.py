@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from autopilot.errors import Transient
+from autopilot.kit.reading import Field
 from autopilot.kit.tokens import TokenPrice
 from autopilot.model.device import Device, DeviceId, NetworkId
 from autopilot.model.market import Answer, NoQuote, Quote
@@ -22,7 +23,6 @@ from autopilot.units import Share
 from autopilot_adapters.render.client import worked
 from autopilot_adapters.render.frames import Frames
 from autopilot_adapters.render.names import plain
-from autopilot_adapters.render.reading import Field
 from autopilot_adapters.render.settings import RenderSettings
 from autopilot_adapters.render.stats import Known
 from autopilot_adapters.render.wire import closed_epochs

@@ -15,7 +15,7 @@ from typing import TypeVar
 from autopilot.errors import Transient
 from autopilot.kit.http import Http, Reply
 from autopilot.kit.prices import OwnPrice
-from autopilot_adapters.akash.reading import Field
+from autopilot.kit.reading import Field
 
 T = TypeVar("T")
 Kind = tuple[str, str]
@@ -143,8 +143,8 @@ def _name(name: Field) -> str:
 
 def _gpu_row(row: Field, kind: Kind) -> GpuRow:
     availability, price = row.member("availability"), row.member("price")
-    total = availability.member("total").count(_MOST_GPUS)
-    available = availability.member("available").count(total)
+    total = availability.member("total").count(0, _MOST_GPUS)
+    available = availability.member("available").count(0, total)
     asks = None if price.absent else _asks(price)
     return GpuRow(kind, row.member("ram").text(), row.member("interface").text(), total, available, asks, row.path)
 
@@ -171,9 +171,9 @@ def leases(answer: Field, address: str) -> Sequence[Lease]:
 
 
 def _lease(deployment: Field, lease: Field) -> Lease:
-    names = (lease.member("gseq").count(_MOST_GPUS), lease.member("oseq").count(_MOST_GPUS))
+    names = (lease.member("gseq").count(0, _MOST_GPUS), lease.member("oseq").count(0, _MOST_GPUS))
     number = (deployment.member("owner").text(), deployment.member("dseq").text(), *names)
-    per_block, gpus = lease.member("price").number(0, _MOST_PER_BLOCK), lease.member("resources").member("gpu").count(_MOST_GPUS)
+    per_block, gpus = lease.member("price").number(0, _MOST_PER_BLOCK), lease.member("resources").member("gpu").count(0, _MOST_GPUS)
     return Lease(number, deployment.member("denom").text(), per_block, gpus, lease.path)
 
 
@@ -181,7 +181,7 @@ def provider(answer: Field) -> Provider:
     """Its GPU models and how many GPUs it has, leased or not."""
     gpu, models = answer.member("stats").member("gpu"), answer.member("gpuModels").items()
     kinds = frozenset((_name(each.member("vendor")), _name(each.member("model"))) for each in models)
-    return Provider(kinds, sum(gpu.member(name).count(_MOST_GPUS) for name in ("active", "available", "pending")))
+    return Provider(kinds, sum(gpu.member(name).count(0, _MOST_GPUS) for name in ("active", "available", "pending")))
 
 
 def earnings(answer: Field) -> Earnings:
@@ -199,8 +199,8 @@ def days(answer: Field, kind: Kind) -> Sequence[Day]:
 
 
 def _day(row: Field) -> Day:
-    total = row.member("totalGpus").count(_MOST_GPUS)
-    return Day(row.member("date").day(), total, row.member("leasedGpus").count(total))
+    total = row.member("totalGpus").count(0, _MOST_GPUS)
+    return Day(row.member("date").day(), total, row.member("leasedGpus").count(0, total))
 
 
 def _once(answer: Field, rows: Sequence[T], name: Callable[[T], Hashable]) -> Sequence[T]:
@@ -244,7 +244,7 @@ class Console:
             reply = self._get(f"/v1/providers/{address}/deployments/{page * PAGE}/{PAGE}", {"status": "active"})
             answer = self._field(f"deployments[{page}]" if page else "deployments", reply)
             found |= {lease.id: lease for lease in leases(answer, address)}  # a page moves on while the one before is read
-            if answer.member("total").count(_MOST_GPUS) <= (page + 1) * PAGE:
+            if answer.member("total").count(0, _MOST_GPUS) <= (page + 1) * PAGE:
                 return list(found.values()), reply
         raise Transient(self._http.network, f"{address} has more than {PAGES * PAGE} active deployments, which is more than is read")
 

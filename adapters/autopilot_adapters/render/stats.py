@@ -12,7 +12,7 @@ from pathlib import Path
 from autopilot.clock import Clock
 from autopilot.errors import AdapterError, Transient
 from autopilot.kit.http import Http
-from autopilot_adapters.render.reading import Field
+from autopilot.kit.reading import Field
 from autopilot_adapters.render.wire import FILE, Epoch, closed_epochs, statistics
 
 log = logging.getLogger(__name__)

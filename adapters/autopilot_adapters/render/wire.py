@@ -15,7 +15,7 @@ from typing import Any
 
 from autopilot.errors import Transient
 from autopilot.kit.http import Http, Reply
-from autopilot_adapters.render.reading import Field
+from autopilot.kit.reading import Field
 
 FILE = "liability-epochs-data"
 SIZE = 32 * 1024 * 1024

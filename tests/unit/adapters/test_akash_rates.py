@@ -17,13 +17,13 @@ import pytest
 
 from autopilot.errors import Transient
 from autopilot.kit.http import Reply
+from autopilot.kit.reading import Field
 from autopilot.kit.tokens import TokenPrice
 from autopilot.model.device import Device, DeviceId, NetworkId, Venue
 from autopilot.model.market import Basis, Fee, NativePrice, NoQuote, Quote, Working
 from autopilot.units import Share, UsdPerHour
 from autopilot_adapters.akash.money import API_BLOCK, MEASURED_BLOCK, per_hour
 from autopilot_adapters.akash.rates import LIFE, Figure, Heard, Own, Terms, answer
-from autopilot_adapters.akash.reading import Field
 from autopilot_adapters.akash.wire import Kind, Lease, Provider, gpu_rows
 
 NOW = datetime(2026, 7, 17, 20, 7, tzinfo=UTC)

@@ -17,8 +17,8 @@ import pytest
 from autopilot.errors import Refused, Transient
 from autopilot.kit.http import Http
 from autopilot.kit.prices import OwnPrice
+from autopilot.kit.reading import Field
 from autopilot.sim.clock import SimClock
-from autopilot_adapters.akash.reading import Field
 from autopilot_adapters.akash.wire import Asks, Console, Day, Earnings, Kind, Provider, days, earnings, gpu_rows, leases, provider
 
 NOW = datetime(2026, 7, 17, 20, 7, tzinfo=UTC)

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from autopilot.errors import Transient
+from autopilot.kit.reading import Field
 from autopilot.kit.tokens import TokenPrice
 from autopilot.model.device import Device, DeviceId, NetworkId
 from autopilot.model.market import Answer, Basis, NoQuote, Quote
@@ -23,7 +24,6 @@ from autopilot_adapters.render import frames
 from autopilot_adapters.render.dispersed import Dispersed, job_pay, waiting_pay
 from autopilot_adapters.render.frames import Frames, busy_pay, idle_pay, tier_pay
 from autopilot_adapters.render.names import MULTIPLIERS, SCORES, plain
-from autopilot_adapters.render.reading import Field
 from autopilot_adapters.render.settings import DispersedSettings, RenderSettings
 from autopilot_adapters.render.stats import Known
 from autopilot_adapters.render.wire import closed_epochs

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from autopilot.errors import Transient
-from autopilot_adapters.render.reading import Field
+from autopilot.kit.reading import Field
 from autopilot_adapters.render.wire import Epoch, closed_epochs
 
 NOW = datetime(2025, 10, 31, 1, tzinfo=UTC)
@@ -108,7 +108,6 @@ BROKEN: dict[str, tuple[Spoil, str]] = {
     ),
     "another name for the amount": (lambda answer: rows(answer)[NEWEST].pop("amountDue"), "epochs[2].amountDue is missing"),
     "another name for the channel": (lambda answer: rows(answer)[0].pop("channel"), "epochs[0].channel is missing"),
-    "a number as text": (row("amountDue", "1499999999867"), "amountDue should be a number"),
     "unicode digits": (row("amountDue", "\u0661\u0665"), "amountDue should be a number"),
     "an amount in RENDER": (row("amountDue", 15000), "amountDue should be a number from 10000000000"),
     "half a unit": (row("amountDue", 1499999999867.5), "amountDue should be a whole number"),
@@ -126,7 +125,6 @@ BROKEN: dict[str, tuple[Spoil, str]] = {
     "an epoch of nothing": (row("epochId", None), "epochId should be a number"),
     "unknown hours": (hours(None), "MedianWa11et.obhUsed should be a number"),
     "negative hours": (hours(-27672), "MedianWa11et.obhUsed should be a number"),
-    "hours as text": (hours("27672"), "MedianWa11et.obhUsed should be a number"),
     "another name for the hours": (row("metadataBySolKey", {"wallet": {"obh": 10**7}}), "wallet.obhUsed is missing"),
     "wallets as a list": (row("metadataBySolKey", [1]), "metadataBySolKey should be an object"),
     "most wallets are missing": (row("metadataBySolKey", {"wallet": {"obhUsed": 809_504}}), "metadataBySolKey cannot be whole"),
