@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from autopilot.cli.options import ConfigOption, StateOption
-from autopilot.errors import ConfigError
+from autopilot.errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:
     from autopilot.settings import Settings
@@ -21,6 +21,7 @@ def register(app: typer.Typer) -> None:
     app.command()(run)
     app.command()(init)
     app.command()(check)
+    app.command()(lift)
 
 
 def run(
@@ -61,6 +62,30 @@ def check(
     typer.echo(f"strategy {settings.strategy}; state in {settings.state}; {'good to fly' if not problems else 'not good to fly'}")
     if problems:
         raise ConfigError("; ".join(problems))
+
+
+def lift(
+    gpu: Annotated[str, typer.Argument(help="The fenced GPU: its id, or its label as `autopilot status` has it.")],
+    config: ConfigOption = None,
+    state: StateOption = None,
+) -> None:
+    """Say that a human has looked at a fenced GPU: it may be moved again, by a daemon that runs as well."""
+    from contextlib import closing
+
+    from autopilot.clock import SystemClock
+    from autopilot.store.store import Store
+
+    path = _settings(config, state).state
+    Store.read_only(path).close()  # a state file that is not there must not be made here
+    with closing(Store.open(path)) as store:
+        fenced = store.journal.fences()
+        labels = {label: device for device, label in store.journal.labels().items()}
+        device = labels.get(gpu, gpu)
+        found = next((each for each in fenced if each == device), None)
+        if found is None:
+            raise ConfigError(f"{gpu!r} is not fenced; {did_you_mean(gpu, [*fenced, *labels]) if fenced else 'no GPU is'}")
+        store.journal.lift(found, SystemClock().now())
+    typer.echo(f"{gpu} is free again; it was fenced: {fenced[found]}")
 
 
 def _settings(config: Path | None, state: Path | None) -> Settings:

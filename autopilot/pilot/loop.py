@@ -112,6 +112,7 @@ class Pilot:
         if now < self._last:
             return self._say(now, f"the clock went back from {self._last} to {now}: nothing is done until it catches up")
         self._last = now
+        self._fences = self._world.store.journal.fences()  # a human may have lifted one since the last tick
         sightings = {device.id: look(self._world.adapters, device, self._world.adapters, now) for device in self._devices}
         self._book(now)
         self._settle(sightings, now)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from autopilot.model.device import DeviceId, NetworkId, Venue
+from autopilot.model.device import Device, DeviceId, NetworkId, Venue
 from autopilot.model.plan import PlanId
 from autopilot.model.switch import Event, State, Switch, SwitchId
 from autopilot.store.schema import Connection, instant, stamp
@@ -128,6 +128,12 @@ class Journal:
         """A human has looked: the device may be used again."""
         with self._connection.atomic():
             self._connection.execute("UPDATE fences SET lifted_at = ? WHERE device = ? AND lifted_at IS NULL", (stamp(at), device))
+
+    def labels(self) -> dict[DeviceId, str]:
+        """What a person calls each device that the daemon flies, as its last heartbeat has it."""
+        row = self._connection.execute("SELECT body FROM heartbeat").fetchone()
+        devices = json.loads(row[0]).get("devices", ()) if row else ()
+        return {DeviceId(ident): Device(DeviceId(ident), model, index=index).label for ident, model, index in devices}
 
     def say(self, at: datetime, sentences: Mapping[DeviceId, str]) -> None:
         """Keep the last sentence about each device, for those who watch."""
