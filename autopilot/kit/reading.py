@@ -76,6 +76,10 @@ class Field:
             raise self.wrong(f"a number from {least} to {most}")
         return Decimal(str(self.value))
 
+    def number_or_none(self, least: Decimal | int, most: Decimal | int) -> Decimal | None:
+        """The same, where null says that there is none."""
+        return None if self.absent else self.number(least, most)
+
     def count(self, least: int, most: int) -> int:
         """A whole number within bounds."""
         number = self.number(least, most)

@@ -1,0 +1,173 @@
+"""The adapter of Bittensor.
+
+Requests of one poll: 2 to lium.io; with own miners 4 to the chain and one more for each (the longest chain of dependent ones is 3), or 3
+for each miner to taostats; TAO comes from ``kit.tokens``. Income is alpha of the subnet, so it is worth what its pool pays for it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
+
+from autopilot.contracts import Scope
+from autopilot.errors import AdapterError, Refused, Transient
+from autopilot.kit import Kit
+from autopilot.model.device import Device, NetworkId, Venue
+from autopilot.model.market import Answer, NoQuote
+from autopilot.model.node import Observation
+from autopilot.model.plan import EntryCost, ExitCost
+from autopilot_adapters.bittensor import lium, lium_rates, miner_rates
+from autopilot_adapters.bittensor.chain import Chain
+from autopilot_adapters.bittensor.epochs import EpochMeter
+from autopilot_adapters.bittensor.settings import BittensorSettings, MinerSettings
+from autopilot_adapters.bittensor.taostats import Taostats
+from autopilot_adapters.bittensor.wire import LIUM, Wanted
+from autopilot_adapters.unmanaged import Unmanaged
+
+log = logging.getLogger(__name__)
+_NO_TIME = timedelta(0)
+
+
+class LiumRates:
+    """SN51 as a market for GPUs."""
+
+    def __init__(self, settings: BittensorSettings, kit: Kit) -> None:
+        self._settings = settings.lium
+        self._http = kit.http
+        self._venue = Venue(kit.network, str(LIUM))
+
+    def quotes(self, devices: Sequence[Device]) -> Sequence[Answer]:
+        """One answer for each device. Raises Transient or Refused."""
+        with ThreadPoolExecutor(2) as pool:
+            capacity = pool.submit(lium.capacity, self._http, self._settings.url)
+            machines, reply = lium.machines(self._http, self._settings.url)
+            market = lium_rates.Market(machines, capacity.result(), reply.seen_at, reply.url)
+        return [lium_rates.answer(self._venue, device, market, self._settings) for device in devices]
+
+
+class MinerRates:
+    """Own UIDs, each on a subnet of its own. Remembers what was last seen of them, for the costs."""
+
+    def __init__(self, settings: BittensorSettings, kit: Kit) -> None:
+        self._settings = settings
+        self._kit = kit
+        self._meter = EpochMeter(kit.network)
+        self._source = _source(settings, kit)
+        self._seen: dict[int, miner_rates.Sighting] = {}
+
+    def quotes(self, devices: Sequence[Device]) -> Sequence[Answer]:
+        """One answer for each device and miner. Raises Transient or Refused."""
+        miners = self._settings.miners
+        with ThreadPoolExecutor(1) as pool:
+            price = pool.submit(self._kit.tokens.usd, "TAO")
+            subnets = self._source.subnets([Wanted(each.netuid, each.hotkey, each.uid) for each in miners])
+            tao = price.result()
+        now = self._kit.clock.now()
+        answers: list[Answer] = []
+        for miner, subnet in zip(miners, subnets, strict=True):
+            venue = Venue(self._kit.network, str(miner.netuid))
+            if subnet is None:
+                answers += [NoQuote(venue, device.id, now, f"there is no subnet {miner.netuid}") for device in devices]
+                continue
+            sight = miner_rates.Sighting(subnet, self._meter.measure(subnet), tao, now)
+            self._seen[miner.netuid] = sight
+            terms = (sight, miner, self._gpus(miner), self._settings.sells_every)
+            answers += [miner_rates.answer(venue, device, *terms) for device in devices]
+        return answers
+
+    def entry_cost(self, netuid: int) -> EntryCost:
+        """From what the last poll saw. Raises Transient where there was none yet: no cost is not a cost of nothing."""
+        miner = next((each for each in self._settings.miners if each.netuid == netuid), None)
+        if miner is None or netuid not in self._seen:
+            raise Transient(self._kit.network, f"what it costs to join subnet {netuid} is not known before the first poll")
+        return miner_rates.entry_cost(self._seen[netuid], miner, self._gpus(miner))
+
+    def _gpus(self, miner: MinerSettings) -> int:
+        return miner.gpus or max(1, len(self._kit.devices))
+
+
+def _source(settings: BittensorSettings, kit: Kit) -> Chain | Taostats:
+    if settings.source == "taostats" and settings.taostats_key:
+        return Taostats(kit.http, settings.taostats_url, settings.taostats_key.get_secret_value().strip(), kit.clock.now)
+    return Chain(kit.http, [endpoint.get_secret_value() for endpoint in settings.endpoints], kit.clock.now)
+
+
+@dataclass(frozen=True, slots=True)
+class BittensorRates:
+    """All venues of the network; one that gives no answer does not hide the others."""
+
+    network: NetworkId
+    parts: Sequence[Callable[[Sequence[Device]], Sequence[Answer]]]
+
+    def quotes(self, devices: Sequence[Device]) -> Sequence[Answer]:
+        """What was answered. Raises Transient or Refused where nothing was."""
+        if not devices or not self.parts:
+            return []
+        with ThreadPoolExecutor(len(self.parts)) as pool:
+            outcomes = list(pool.map(lambda part: _outcome(part, devices), self.parts))
+        errors = [outcome for outcome in outcomes if isinstance(outcome, AdapterError)]
+        if len(errors) == len(outcomes):
+            raise next((error for error in errors if isinstance(error, Transient)), errors[0])
+        for error in errors:
+            log.warning("%s; its last quotes count until they expire", error)
+        return [answer for outcome in outcomes if not isinstance(outcome, AdapterError) for answer in outcome]
+
+
+def _outcome(part: Callable[[Sequence[Device]], Sequence[Answer]], devices: Sequence[Device]) -> Sequence[Answer] | AdapterError:
+    try:
+        return part(devices)
+    except (Transient, Refused) as error:
+        return error
+
+
+class Bittensor:
+    """Bittensor, as far as a rig can serve it."""
+
+    payouts = None
+    """lium's ledger wants a hotkey's signature, and the chain's emission is not told apart by GPU."""
+    history = None
+
+    def __init__(self, settings: BittensorSettings, kit: Kit) -> None:
+        self.network = kit.network
+        self.node = Unmanaged(kit.network, kit.clock)
+        self._lium = settings.lium
+        self._miners = MinerRates(settings, kit)
+        market = [LiumRates(settings, kit).quotes] if settings.lium.enabled else []
+        self.rates = BittensorRates(kit.network, [*market, *([self._miners.quotes] if settings.miners else [])])
+
+    @property
+    def scope(self) -> Scope:
+        """A node of several GPUs is rented whole or by parts, but it comes and goes whole."""
+        return Scope.RIG if self._lium.enabled and self._lium.gpus > 1 else Scope.DEVICE
+
+    def exit_cost(self, seen: Observation) -> ExitCost:
+        """On lium the wait for the rentals that run: to their end, or to the end of the notice, which is the longest. Else nothing."""
+        if seen.venue is None or seen.venue.market != str(LIUM) or not self._lium.enabled or not seen.leases:
+            return ExitCost()
+        ends = [lease.until - seen.at if lease.until else self._lium.notice for lease in seen.leases]
+        return ExitCost(drain=min(max(*ends, _NO_TIME), self._lium.notice))
+
+    def entry_cost(self, device: Device, venue: Venue) -> EntryCost:  # noqa: ARG002  # it is the same for every device
+        """On lium the start of a node, since one registered hotkey serves many; elsewhere the registration."""
+        if venue.market == str(LIUM) and self._lium.enabled:
+            return EntryCost(self._lium.boot, self._lium.ramp)
+        return self._miners.entry_cost(int(venue.market) if venue.market.isdecimal() else 0)
+
+    def close(self) -> None:
+        """Nothing is held between two polls."""
+
+
+class BittensorFactory:
+    """Makes the adapter from its settings."""
+
+    Settings = BittensorSettings
+
+    def __call__(self, settings: BittensorSettings, kit: Kit) -> Bittensor:
+        """Asks nobody yet."""
+        return Bittensor(settings, kit)
+
+
+bittensor = BittensorFactory()
