@@ -13,6 +13,7 @@ from autopilot.cli.options import ConfigOption, StateOption
 from autopilot.errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:
+    from autopilot.daemon.survey import Offer
     from autopilot.settings import Settings
 
 
@@ -96,29 +97,40 @@ def _settings(config: Path | None, state: Path | None) -> Settings:
 
 
 def _ask_networks(settings: Settings) -> list[str]:
-    """One line on stdout for each network; what is wrong is returned. Nothing is written anywhere."""
+    """What each network would mean for each GPU model, a line each on stdout; what is wrong is returned. Nothing is written anywhere."""
     from tempfile import TemporaryDirectory
 
     from autopilot.clock import SystemClock
+    from autopilot.daemon.fanout import at_once
     from autopilot.daemon.rig import make_adapters, make_pilot, simulated_devices
-    from autopilot.errors import AdapterError
-    from autopilot.model.device import IDLE
+    from autopilot.daemon.survey import survey
+    from autopilot.model.power import Draw, PowerPrice
     from autopilot.store.store import Store
 
-    problems = []
     clock, devices = SystemClock(), simulated_devices(settings.rig.simulated)
+    draw, price = Draw(settings.power.lit, settings.power.idle), PowerPrice(settings.power.price)
     with TemporaryDirectory() as folder:
         apart = settings.model_copy(update={"state": Path(folder) / settings.state.name})
         make_pilot(apart, clock, Store.in_memory(), live=False)
-        for network, adapter in make_adapters(apart, clock, devices).items():
-            if network == IDLE.network:
-                continue
-            try:
-                typer.echo(f"{network}: {len(adapter.rates.quotes(devices))} answers for {len(devices)} GPUs")
-            except AdapterError as error:
-                problems.append(str(error))
+        adapters = make_adapters(apart, clock, devices)
+        found = survey(adapters, devices, draw, price, clock.now(), at_once(settings.daemon.answer))
+        for adapter in adapters.values():
             adapter.close()
-    return problems
+    for line in dict.fromkeys(map(_meaning, found.offers)):
+        typer.echo(line)
+    return [f"{network}: no answer: {why}" for network, why in found.silent.items()]
+
+
+def _meaning(offer: Offer) -> str:
+    """What one answer would mean for one GPU."""
+    from autopilot.dashboard.words import plain
+    from autopilot.model.market import Quote
+
+    quote = offer.answer
+    place = plain(f"{quote.venue}: {offer.device.model}")
+    if not isinstance(quote, Quote):
+        return plain(f"{place}: nothing to earn: {quote.reason}")
+    return f"{place}: {quote.expected:.4f} expected ({quote.basis}), {quote.expected - offer.power:.4f} after power"
 
 
 def _log_to_stderr() -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from math import cos, exp, exp2, nan, sqrt, tau
 from random import Random
 
@@ -141,6 +142,7 @@ def generate(seed: int, start: datetime, hours: int, gpus: Iterable[str]) -> Ite
                 line += 1
 
 
+@lru_cache(maxsize=8)  # every network of a simulated rig asks for the same one, and nobody can write to it
 def generated_panel(seed: int, start: datetime, hours: int, gpu: str) -> Panel:
     """The same rates as a panel. Raises ConfigError for a model without a level."""
     import numpy as np
