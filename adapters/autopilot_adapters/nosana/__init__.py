@@ -1,0 +1,1 @@
+"""Nosana: markets with one administered price for each GPU model, paid in NOS by the second while a job runs."""

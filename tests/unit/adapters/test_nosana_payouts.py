@@ -1,0 +1,73 @@
+"""What our own nodes were paid, job by job and once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from runpy import run_path
+from types import SimpleNamespace
+from typing import Any
+
+from autopilot.model.device import NetworkId, Venue
+from autopilot.model.node import Payout
+from autopilot.units import Usd
+from autopilot_adapters.nosana.adapter import NosanaSettings, nosana_network
+
+W: Any = SimpleNamespace(**run_path(str(Path(__file__).parents[2] / "data/nosana/world.py")))
+COMMUNITY = Venue(NetworkId("nosana"), "nvidia-4090-community")
+OURS = {"GPU-0": W.OURS}
+
+
+def finished(number: int, ended: int, usd: float | None = 0.36, hours: float = 1.0, timeout: int = 7200) -> dict[str, Any]:
+    """A job that ended so many hours ago."""
+    end = int(W.NOW.timestamp()) - ended * 3600
+    times = {"timeStart": end - int(hours * 3600), "timeEnd": end, "timeout": timeout}
+    return {"address": W.key(number), "market": W.COMMUNITY, "price": 318, "state": 2, "usdRewardPerHour": usd, **times}
+
+
+def paid(nosana: Any, folder: Path, hours: int, nodes: dict[str, str] | None = None) -> Sequence[Payout]:
+    """What was paid for jobs that ended in the last hours."""
+    rig = [W.gpu(0), W.gpu(1, "RTX 3060", 12)]
+    adapter = nosana_network(NosanaSettings(nodes=nodes or OURS), nosana.kit(rig, folder))
+    adapter.rates.quotes(rig)
+
+    assert adapter.payouts is not None
+    return adapter.payouts.payouts(W.NOW - timedelta(hours=hours))
+
+
+def test_what_our_node_was_paid(tmp_path: Path) -> None:
+    """Job by job, at the price of its time, for no longer than its timeout; what ended before is not told again."""
+    nosana = W.Nosana()
+    nosana.history = {"jobs": [finished(1, 1), finished(2, 3, hours=3.0), finished(3, 24)], "totalJobs": 3}
+    second, first = paid(nosana, tmp_path, 12)[::-1]
+
+    assert (W.key(1), COMMUNITY, "GPU-0", Usd.of("0.36")) == (second.id, second.venue, second.device, second.amount)
+    assert (W.key(2), Usd.of("0.72"), timedelta(hours=3)) == (first.id, first.amount, first.span)
+
+
+def test_a_job_without_a_price_holds_those_after_it_back(tmp_path: Path) -> None:
+    """For a day: it would be skipped for good otherwise. After that it is left out."""
+    nosana = W.Nosana()
+    nosana.history = {"jobs": [finished(1, 1), finished(2, 2, None), finished(3, 30, None), finished(4, 40)], "totalJobs": 4}
+
+    assert [W.key(4)] == [each.id for each in paid(nosana, tmp_path, 100)]
+
+
+def test_a_node_of_several_gpus_shares_its_pay(tmp_path: Path) -> None:
+    """Each payout has an id of its own."""
+    nosana = W.Nosana()
+    nosana.history = {"jobs": [finished(1, 1)], "totalJobs": 1}
+    payouts = paid(nosana, tmp_path, 12, {"GPU-0": W.OURS, "GPU-1": W.OURS})
+
+    assert [Usd.of("0.18")] * 2 == [each.amount for each in payouts]
+    assert 2 == len({each.id for each in payouts})
+
+
+def test_pages_of_jobs_end(tmp_path: Path) -> None:
+    """After ten, for the list is limited: the newest 500 jobs are told."""
+    nosana = W.Nosana()
+    nosana.history = {"jobs": [finished(number, 1) for number in range(50)], "totalJobs": 9999}
+    paid(nosana, tmp_path, 12)
+
+    assert 10 == nosana.asked["api.nosana.com /jobs"]
