@@ -56,9 +56,13 @@ def check(
     show: Annotated[bool, typer.Option("--show", help="Print the whole configuration in force.")] = False,
 ) -> None:
     """Say whether the configuration can be flown: every key, every plugin, and one read-only question to each network."""
+    import json
+
+    from autopilot.kit.redaction import masked
+
     settings = _settings(config, None)
     if show:
-        typer.echo(settings.model_dump_json(indent=2))
+        typer.echo(json.dumps(masked(json.loads(settings.model_dump_json())), indent=2))
     problems = _ask_networks(settings)
     typer.echo(f"strategy {settings.strategy}; state in {settings.state}; {'good to fly' if not problems else 'not good to fly'}")
     if problems:

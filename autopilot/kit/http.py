@@ -161,10 +161,12 @@ class Http:
         while True:
             try:
                 return self._reply(ask, ends)
-            except Unheard as unheard:
-                pause = _PAUSE * 3 ** (tries - 1) * (0.5 + self._jitter.random())
-                if tries == TRIES or not (ask.repeatable and unheard.again) or self._clock.now() + pause >= ends:
-                    raise Transient(self.network, self._told(ask, f"{unheard}{f' ({tries} tries)' if tries > 1 else ''}")) from None
+            except Unheard as error:
+                unheard = error
+            pause = _PAUSE * 3 ** (tries - 1) * (0.5 + self._jitter.random())
+            if tries == TRIES or not (ask.repeatable and unheard.again) or self._clock.now() + pause >= ends:
+                # Raised out here, so that the error does not carry along the raw words of a server that repeats our keys.
+                raise Transient(self.network, self._told(ask, f"{unheard}{f' ({tries} tries)' if tries > 1 else ''}"))
             self._wait(pause, ask)
             tries += 1
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
+from typing import Any
 from urllib.parse import parse_qsl, unquote, unquote_plus, urlencode, urlsplit, urlunsplit
 
 _SECRETS = frozenset({"authorization", "proxy-authorization", "cookie", "key", "apikey", "token", "secret", "password", "signature", "sig"})
@@ -20,6 +21,13 @@ def is_secret(name: str) -> bool:
     """Whether a header or a query parameter of this name holds a key."""
     plain = name.lower().replace("_", "-")
     return plain in _SECRETS or plain.endswith(_SECRET_ENDINGS)
+
+
+def masked(value: Any) -> Any:
+    """Settings as they may be shown: the same tables and lists, with every value hidden whose name is that of a key."""
+    if isinstance(value, Mapping):
+        return {name: _HIDDEN if is_secret(str(name)) else masked(inner) for name, inner in value.items()}
+    return [masked(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def shown(url: str) -> str:

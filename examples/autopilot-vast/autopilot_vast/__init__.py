@@ -1,0 +1,1 @@
+"""Vast.ai for Yield Autopilot."""
