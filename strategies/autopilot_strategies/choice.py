@@ -46,30 +46,28 @@ def decide_each(view: View, name: str, choose: Callable[[Device], Choice], horiz
     return Plan(PlanId(f"{name}-{view.now:%Y%m%dT%H%M%S.%f}"), view.now, tuple(moves), gain, cost, horizon, reason, notes)
 
 
-@dataclass(frozen=True, slots=True)
-class Rates:
-    """The last known rates for one device, in USD per hour."""
+def highest(view: View, device: Device, lead: float) -> Choice:
+    """To the highest last known rate, where it leads by a share of the present one; stay where too little is known.
 
-    here: float
-    """Where it is: zero when idle, and where the venue said that it offers nothing."""
-    best: float
-    venue: Venue
-    """Where the best is; where the device is, unless another is really higher."""
-
-
-def last_known(view: View, device: Device) -> Rates | Choice:
-    """The rate here and the best rate there is, or the choice to stay where too little is known."""
+    The present rate is zero when idle, and where the venue said that it offers nothing. A share of nothing is nothing: from
+    there, anything leads.
+    """
     here = view.venue(device)
     if not view.answered(here, device):
         return Choice(here, f"stay at {here}: it gave no answer, and leaving would be a guess")
     offers = view.offers(device)
     if not offers:
         return Choice(here, f"stay at {here}: no venue offers anything that is known")
-    own = offers.get(here)
-    present = float(own.expected) if own else 0.0
+    present = float(offers[here].expected) if here in offers else 0.0
     best, venue = present, here
     for candidate, quote in offers.items():
         rate = float(quote.expected)
         if rate > best or (venue == IDLE and rate >= best):
             best, venue = rate, candidate
-    return Rates(present, best, venue)
+    needed = present * (1 + lead)
+    place = f"{here} ({present:.4g} $/h)"
+    if venue == here:
+        return Choice(here, f"stay at {place}: nothing is higher")
+    if best < needed:
+        return Choice(here, f"stay at {place}; {venue} has {best:.4g}, {needed:.4g} is needed")
+    return Choice(venue, f"leave {place} for {venue} ({best:.4g} $/h), the highest now" + (f"; {needed:.4g} is needed" if lead else ""))

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Self
 
-from autopilot.model.device import Device
 from autopilot.model.history import History
 from autopilot.model.plan import Decision
 from autopilot.model.view import View
-from autopilot_strategies.choice import Choice, decide_each, last_known
+from autopilot_strategies.choice import decide_each, highest
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,17 +17,8 @@ class Greedy:
 
     def decide(self, view: View) -> Decision:
         """Move every device to its best venue."""
-        return decide_each(view, "greedy", lambda device: self._choose(view, device))
+        return decide_each(view, "greedy", lambda device: highest(view, device, 0.0))
 
     def fit(self, history: History) -> Self:  # noqa: ARG002
         """Nothing is learned."""
         return self
-
-    def _choose(self, view: View, device: Device) -> Choice:
-        rates = last_known(view, device)
-        if isinstance(rates, Choice):
-            return rates
-        here = view.venue(device)
-        if rates.venue == here:
-            return Choice(here, f"stay at {here} ({rates.here:.4g} $/h): nothing is higher")
-        return Choice(rates.venue, f"leave {here} ({rates.here:.4g} $/h) for {rates.venue} ({rates.best:.4g} $/h): it is the highest now")

@@ -121,7 +121,7 @@ def test_greedy_goes_to_the_highest_last_rate() -> None:
     assert target(Greedy(), view({"own": [1], "rival": [1]}, "own")) is None
     assert target(Greedy(), view({"own": [1], "a": [2], "b": [3]}, "own")) == "b"
     assert target(Greedy(), view({"a": [0]})) == "a"
-    assert note(Greedy(), view({"own": [1], "rival": [2]}, "own")) == "GPU-0: leave own (1 $/h) for rival (2 $/h): it is the highest now"
+    assert note(Greedy(), view({"own": [1], "rival": [2]}, "own")) == "GPU-0: leave own (1 $/h) for rival (2 $/h), the highest now"
 
 
 def test_threshold_moves_when_the_lead_is_reached() -> None:
