@@ -9,18 +9,17 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from autopilot.errors import ConfigError, did_you_mean
-from autopilot.kit.fields import SpanField, UsdPerKwhField, WattsField
+from autopilot.kit.fields import SpanField, Table, UsdPerKwhField, WattsField
 from autopilot.kit.token_sources import Keys
 from autopilot.model.switch import Limits
 from autopilot.units import UsdPerKwh, Watts
 
 _NO_TIME = timedelta(0)
-_A_YEAR = timedelta(days=366)
 _PREFIX = "AUTOPILOT_"
 _PLAIN = {"tuple_type": "must be a list in brackets", "model_type": "must be a table", "dict_type": "must be a table"}
 """What pydantic says in the words of Python, in those of TOML."""
@@ -32,21 +31,6 @@ def _listed(written: object) -> object:
         return written
     parts = (part.strip(" \"'") for part in written.strip(" []").split(","))
     return [part for part in parts if part]
-
-
-class Table(BaseModel):
-    """One table of the file: an unknown key is an error, not a surprise."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    @model_validator(mode="after")
-    def _within_a_year(self) -> Self:
-        for name in type(self).model_fields:
-            value = getattr(self, name)
-            if isinstance(value, timedelta) and value > _A_YEAR:
-                msg = f"{name} must not be longer than a year"
-                raise ValueError(msg)
-        return self
 
 
 class RigSettings(Table):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import BeforeValidator, PlainSerializer
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, model_validator
 from pydantic_settings import NoDecode
 
 from autopilot.units import Quantity, Share, Usd, UsdPerHour, UsdPerKwh, Watts, span_of, span_text
@@ -45,3 +45,20 @@ UsdPerHourField = Annotated[UsdPerHour, NoDecode, BeforeValidator(_reader(UsdPer
 UsdPerKwhField = Annotated[UsdPerKwh, NoDecode, BeforeValidator(_reader(UsdPerKwh)), PlainSerializer(str, when_used="json")]
 WattsField = Annotated[Watts, NoDecode, BeforeValidator(_reader(Watts)), PlainSerializer(str, when_used="json")]
 ShareField = Annotated[Share, NoDecode, BeforeValidator(_reader(Share)), PlainSerializer(str, when_used="json")]
+
+_A_YEAR = timedelta(days=366)
+
+
+class Table(BaseModel):
+    """One table of a configuration: an unknown key is an error, not a surprise, and no span is longer than a year."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="after")
+    def _within_a_year(self) -> Self:
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            if isinstance(value, timedelta) and value > _A_YEAR:
+                msg = f"{name} must not be longer than a year"
+                raise ValueError(msg)
+        return self

@@ -5,20 +5,18 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from autopilot.kit import Kit
-from autopilot.kit.fields import SpanField, UsdField
+from autopilot.kit.fields import SpanField, Table, UsdField
 from autopilot.sim.adapter import SimNetwork
 from autopilot.sim.market import FluidMarket, Tape
 from autopilot.sim.node import Manner, Memory
 from autopilot.units import Usd
 
 
-class SimulatorSettings(BaseModel):
+class SimulatorSettings(Table):
     """A network that does not exist."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     rates: Path | None = None
     """A file of rates to replay at its own dates; without one the market is generated."""

@@ -9,12 +9,12 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
 from autopilot.contracts import Scope
 from autopilot.errors import AdapterError
 from autopilot.kit import Kit
-from autopilot.kit.fields import ShareField, SpanField, UsdField
+from autopilot.kit.fields import ShareField, SpanField, Table, UsdField
 from autopilot.kit.tokens import TokenPrice
 from autopilot.model.device import Device, NetworkId, Venue
 from autopilot.model.market import Answer, Working
@@ -50,10 +50,8 @@ def _window(span: timedelta) -> timedelta:
     return span
 
 
-class AkashSettings(BaseModel):
+class AkashSettings(Table):
     """What ``[networks.akash]`` may say. Nothing has to be said."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     provider: str = Field(default="", pattern="^(akash1[02-9ac-hj-np-z]{38})?$")
     """The address of our own provider. With it, what its leases pay takes the place of what others ask."""

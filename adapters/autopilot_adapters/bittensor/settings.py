@@ -7,9 +7,9 @@ from importlib.util import find_spec
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from autopilot.kit.fields import ShareField, SpanField, UsdPerHourField
+from autopilot.kit.fields import ShareField, SpanField, Table, UsdPerHourField
 from autopilot.units import Share
 from autopilot_adapters.bittensor.codec import public_key
 from autopilot_adapters.bittensor.rpc import WEB_SOCKET
@@ -45,10 +45,8 @@ EndpointField = Annotated[SecretStr, AfterValidator(_endpoint)]
 """Providers of nodes put their keys into the address."""
 
 
-class LiumSettings(BaseModel):
+class LiumSettings(Table):
     """This rig as a node of SN51, lium.io."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     enabled: bool = True
     gpus: int = Field(default=1, ge=1, le=16)
@@ -79,10 +77,8 @@ class LiumSettings(BaseModel):
         return self
 
 
-class MinerSettings(BaseModel):
+class MinerSettings(Table):
     """An own UID on a subnet."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     netuid: int = Field(ge=1, le=65535)
     hotkey: str | None = None
@@ -103,10 +99,8 @@ class MinerSettings(BaseModel):
         return self
 
 
-class BittensorSettings(BaseModel):
+class BittensorSettings(Table):
     """SN51 as a market of GPUs, and own UIDs of any other subnet."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     lium: LiumSettings = LiumSettings()
     miners: tuple[MinerSettings, ...] = ()

@@ -9,10 +9,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, SecretStr, field_validator, model_validator
+from pydantic import BeforeValidator, Field, JsonValue, SecretStr, field_validator, model_validator
 
 from autopilot.contracts import Scope
-from autopilot.kit.fields import ShareField, SpanField
+from autopilot.kit.fields import ShareField, SpanField, Table
 from autopilot.model.market import Basis
 from autopilot.units import NONE
 from autopilot_adapters.http.expressions import compiled
@@ -69,10 +69,8 @@ Header = Annotated[SecretStr, BeforeValidator(_secret)]
 UnitField = Annotated[Unit, BeforeValidator(unit_of)]
 
 
-class HttpSettings(BaseModel):
+class HttpSettings(Table):
     """A network without code. Where a text holds ``{model}``, what ``models`` calls the GPU is put in; in an expression, within quotes."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     url: str
     """Where to ask. With ``{model}`` here, in ``params`` or in ``body``, each model is asked for by itself; else one request serves all."""

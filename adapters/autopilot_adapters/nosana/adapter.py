@@ -12,11 +12,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 
 from autopilot.contracts import Scope
 from autopilot.errors import Transient
 from autopilot.kit import Kit
+from autopilot.kit.fields import Table
 from autopilot.model.device import Device, DeviceId, NetworkId, Venue
 from autopilot.model.market import Answer, NoQuote
 from autopilot.model.node import Observation
@@ -45,10 +46,8 @@ def _checked(node: str) -> str:
     return node
 
 
-class NosanaSettings(BaseModel):
+class NosanaSettings(Table):
     """Nothing must be set."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     base_urls: tuple[str, ...] = Field(default=BASES, min_length=1)
     """Where the HTTP API lives, in the order in which to try."""

@@ -8,9 +8,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from autopilot.kit.fields import ShareField, SpanField, UsdField
+from autopilot.kit.fields import ShareField, SpanField, Table, UsdField
 from autopilot.units import NONE, Share, Usd
 from autopilot_adapters.render.names import plain
 
@@ -30,24 +30,6 @@ Scores = Annotated[Mapping[str, Score], BeforeValidator(_plainly)]
 Multiplier = Annotated[Decimal, Field(gt=0, le=20)]
 Multipliers = Annotated[Mapping[str, Multiplier], BeforeValidator(_plainly)]
 Weekly = Annotated[Decimal, Field(ge=0, le=1000)]
-
-
-_A_YEAR = timedelta(days=366)
-
-
-class Table(BaseModel):
-    """An unknown key is an error, not a surprise."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    @model_validator(mode="after")
-    def _within_a_year(self) -> Self:
-        for name in type(self).model_fields:
-            value = getattr(self, name)
-            if isinstance(value, timedelta) and value > _A_YEAR:
-                msg = f"{name} must not be longer than a year"
-                raise ValueError(msg)
-        return self
 
 
 class DispersedSettings(Table):
