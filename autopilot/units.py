@@ -103,7 +103,7 @@ class Quantity:
         if not exact.is_finite() or exact.copy_abs() > _MAX:
             msg = f"{cls.__name__} must be finite and in range, not {amount}"
             raise ValueError(msg)
-        return cls(int((exact * cls.per_unit).to_integral_value(ROUND_HALF_EVEN)))
+        return cls(int(exact.quantize(Decimal(1) / cls.per_unit, ROUND_HALF_EVEN) * cls.per_unit))
 
     @classmethod
     def nearest(cls, amount: float) -> Self:

@@ -15,11 +15,11 @@ from typing import Any, Protocol
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
-from apscheduler.triggers.interval import IntervalTrigger
 
 from autopilot.clock import Clock, SystemClock
 from autopilot.daemon.guard import Notifier, single_instance
 from autopilot.daemon.rig import make_clock, make_pilot
+from autopilot.daemon.steady import Steady
 from autopilot.errors import AutopilotError, StoreError
 from autopilot.model.device import DeviceId
 from autopilot.pilot import Pilot
@@ -36,7 +36,7 @@ Beat = Callable[[Mapping[DeviceId, str]], None]
 class Timetable(Protocol):
     """What runs jobs when they are due: an APScheduler scheduler, or one that is driven by hand."""
 
-    def add_job(self, func: Callable[[], None], trigger: IntervalTrigger, *, id: str, next_run_time: datetime, **options: Any) -> object:  # noqa: A002
+    def add_job(self, func: Callable[[], None], trigger: Steady, *, id: str, next_run_time: datetime, **options: Any) -> object:  # noqa: A002
         """Run the job at its first time, and then whenever its trigger says."""
         ...
 
@@ -74,20 +74,17 @@ class Service:
         """
         cadence = self._cadence
         first_poll = hour_start(now) + HOUR if cadence.poll >= HOUR else now + cadence.poll
-        jitter = cadence.jitter.total_seconds() or None
         jobs = (
-            ("poll", self._pilot.poll, cadence.poll, first_poll, jitter),
-            ("learn", self._pilot.learn, cadence.learn, now, None),
-            ("tick", self._tick, cadence.tick, now, None),
+            ("poll", self._pilot.poll, Steady(first_poll, cadence.poll, cadence.jitter)),
+            ("learn", self._pilot.learn, Steady(now, cadence.learn)),
+            ("tick", self._tick, Steady(now, cadence.tick)),
         )
-        for name, work, every, start, spread in jobs:
-            trigger = IntervalTrigger(seconds=every.total_seconds(), start_date=start, timezone=UTC, jitter=spread)
-            first = now if name == "poll" else start
+        for name, work, trigger in jobs:
             timetable.add_job(
                 self._guarded(name, work),
                 trigger,
                 id=name,
-                next_run_time=first,
+                next_run_time=now,
                 coalesce=True,
                 max_instances=1,
                 misfire_grace_time=None,
@@ -153,9 +150,6 @@ class Daemon:
 
     def _fly(self, store: Store) -> None:
         """Fly with one configuration: reloading is an end and a start, through the same door as after a crash."""
-        self._wake.clear()
-        if self._ending:
-            return
         clock = make_clock(self._settings)
         pilot = make_pilot(self._settings, clock, store, live=self._live)
         cadence = Cadence.of(self._settings.daemon, self._settings.rig.speed)
@@ -166,6 +160,7 @@ class Daemon:
         scheduler.start()
         self._notifier.ready()
         self._wake.wait()
+        self._wake.clear()  # at once: a signal that comes while we land wakes the next flight
         scheduler.shutdown(wait=True)
         for adapter in pilot.world.adapters.values():
             adapter.close()

@@ -1,0 +1,249 @@
+"""The books of the store: what goes in comes out the same."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autopilot.errors import StoreError
+from autopilot.model.device import NetworkId, Venue
+from autopilot.model.market import Answer, Basis, Fee, NativePrice, NoQuote, Quote
+from autopilot.model.node import Lease, Observation, Phase, Placement
+from autopilot.model.plan import EntryCost, ExitCost, PlanId
+from autopilot.model.power import Draw, PowerPrice
+from autopilot.model.switch import Event, State, Switch, SwitchId
+from autopilot.store.context import pack, unpack
+from autopilot.store.journal import Arrival, Ruling
+from autopilot.store.schema import instant, stamp
+from autopilot.store.store import Store
+from autopilot.testing.views import MODEL, START, device, venue, view
+from autopilot.units import HOUR, Share, Usd, UsdPerHour, UsdPerKwh, Watts
+
+GPU = device().id
+AKASH, NOSANA = venue("akash"), Venue(NetworkId("nosana"), "rtx-4090")
+SWITCH = Switch(SwitchId("one"), PlanId("plan"), GPU, AKASH, NOSANA, State.DRAINING, START, START)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where a state file may be."""
+    return tmp_path / "autopilot.db"
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[Store]:
+    """A new state file."""
+    opened = Store.open(path)
+    yield opened
+    opened.close()
+
+
+def rows(path: Path, table: str) -> int:
+    """How many rows another connection sees: those that are on the disk."""
+    connection = sqlite3.connect(path)
+    try:
+        return int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])  # noqa: S608
+    finally:
+        connection.close()
+
+
+INSTANTS = st.datetimes(datetime(1, 1, 3), datetime(9999, 12, 29), timezones=st.sampled_from([UTC, timezone(HOUR * 7 / 2)]))  # noqa: DTZ001
+
+
+@given(INSTANTS, INSTANTS)
+def test_text_order_is_time_order(one: datetime, other: datetime) -> None:
+    """An instant survives its text, in UTC whatever zone it came in, and SQLite sorts and compares as time does."""
+    assert one == instant(stamp(one))
+    assert UTC is instant(stamp(one)).tzinfo
+    assert (one < other) == (stamp(one) < stamp(other))
+
+
+RATES = st.integers(0, 10**13).map(UsdPerHour)
+SPANS = st.timedeltas(timedelta(0), timedelta(days=40))
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+NATIVES = st.builds(NativePrice, TEXTS, st.decimals(0, 10**6, places=9), st.decimals(0, 10**6, places=9), st.just(START))
+VENUES = st.builds(Venue, TEXTS.map(NetworkId), TEXTS)
+QUOTES = st.builds(
+    lambda where, rates, times, basis, source, share, length, fees, native: Quote(
+        where,
+        GPU,
+        rates[0],
+        START,
+        START + times[0],
+        START + times[0] + times[1] + HOUR,
+        basis,
+        source,
+        rates[1],
+        share,
+        length,
+        fees,
+        native,
+    ),
+    VENUES,
+    st.tuples(RATES, RATES),
+    st.tuples(SPANS, SPANS),
+    st.sampled_from(Basis),
+    TEXTS,
+    st.integers(0, 10**9).map(Share),
+    st.none() | SPANS,
+    st.lists(st.builds(Fee, TEXTS, st.integers(0, 10**8).map(Share)), max_size=3).map(tuple),
+    st.none() | NATIVES,
+)
+NO_QUOTES = st.builds(NoQuote, VENUES, st.just(GPU), st.just(START + HOUR), TEXTS, st.none() | st.just(START))
+
+
+@given(st.lists(QUOTES | NO_QUOTES, max_size=5))
+def test_every_answer_is_kept_as_it_was(answers: list[Answer]) -> None:
+    """To the last field: a decision can only be made again from what it was made of."""
+    store = Store.in_memory()
+    with store.atomic():
+        store.rates.record((answer, MODEL) for answer in answers)
+
+    assert [(answer, MODEL) for answer in answers] == list(store.rates.answers())
+
+
+def test_answers_are_given_by_the_time_they_were_seen(store: Store) -> None:
+    """After one instant and up to another: half-open, so that no answer is told twice or never."""
+    answers = [NoQuote(AKASH, GPU, START + hour * HOUR, "none") for hour in range(4)]
+    with store.atomic():
+        store.rates.record((answer, MODEL) for answer in answers)
+
+    assert answers[1:3] == [answer for answer, _ in store.rates.answers(START, START + 2 * HOUR)]
+    assert answers[2:] == [answer for answer, _ in store.rates.answers(START + HOUR)]
+
+
+def test_hourly_history_is_kept_by_the_hour(store: Store) -> None:
+    """A missing rate is known as missing, and a later word on an hour replaces the first."""
+    hours = [(venue("akash"), MODEL, START, UsdPerHour(1)), (venue("akash"), MODEL, START + HOUR, None)]
+    with store.atomic():
+        store.rates.remember(hours)
+        store.rates.remember([(venue("akash"), MODEL, START, UsdPerHour(2))])
+
+    assert [(venue("akash"), MODEL, START, UsdPerHour(2)), hours[1]] == list(store.rates.hours())
+
+
+def test_a_ruling_is_kept_with_what_it_was_based_on(store: Store, path: Path) -> None:
+    """The context that does not change is kept once, however often it recurs."""
+    rulings = [
+        Ruling(START + hour * HOUR, {"name": "payback", "parameters": {"theta": "0.15"}}, {"devices": [1]}, {"kind": "hold"}, {GPU: "no"})
+        for hour in range(3)
+    ]
+    with store.atomic():
+        for ruling in rulings:
+            store.journal.rule(ruling)
+
+    assert rulings == list(store.journal.rulings())
+    assert (3, 1) == (rows(path, "decisions"), rows(path, "contexts"))
+
+
+def test_a_switch_is_journalled_from_its_opening_to_its_end(store: Store) -> None:
+    """Its states are events, and its end an arrival; it is open until then."""
+    starting = replace(SWITCH, state=State.STARTING, since=START + HOUR)
+    settled = replace(starting, state=State.SETTLED, since=START + 2 * HOUR)
+    store.journal.open(SWITCH, "a lead")
+    store.journal.change(starting, State.DRAINING, "gone already")
+
+    assert [starting] == store.journal.open_switches()
+    store.journal.change(settled, State.STARTING, "it serves")
+    assert [] == store.journal.open_switches()
+    assert [settled] == store.journal.switches()
+    assert [
+        Event(START, SWITCH.id, State.DRAINING, State.DRAINING, "a lead"),
+        Event(START + HOUR, SWITCH.id, State.DRAINING, State.STARTING, "gone already"),
+        Event(START + 2 * HOUR, SWITCH.id, State.STARTING, State.SETTLED, "it serves"),
+    ] == store.journal.events()
+    assert [Arrival(START + 2 * HOUR, GPU, NOSANA, "switched")] == store.journal.arrivals()
+
+
+def test_a_stranded_device_is_fenced_with_its_switch(store: Store) -> None:
+    """In one transaction; a human lifts the fence, and a later one counts anew."""
+    store.journal.open(SWITCH, "a lead")
+    store.journal.change(replace(SWITCH, state=State.STRANDED), State.STARTING, "it did not go")
+
+    assert {GPU: "it did not go"} == store.journal.fences()
+    store.journal.lift(GPU, START + HOUR)
+    assert {} == store.journal.fences()
+    store.journal.fence(GPU, START + 2 * HOUR, "seen twice")
+    assert {GPU: "seen twice"} == store.journal.fences()
+
+
+def test_a_resumed_switch_is_journalled_as_such(store: Store) -> None:
+    """Its patience starts anew, and whoever reads the journal sees why."""
+    store.journal.open(SWITCH, "a lead")
+    later = replace(SWITCH, since=START + HOUR)
+    store.journal.resume(later)
+
+    assert [later] == store.journal.open_switches()
+    assert Event(START + HOUR, SWITCH.id, State.DRAINING, State.DRAINING, "resumed after an outage") == store.journal.events()[-1]
+
+
+def test_the_database_itself_forbids_two_open_switches_of_a_device(store: Store) -> None:
+    """Whatever the code does; another device may have one, and the same device when its first is over."""
+    store.journal.open(SWITCH, "a lead")
+    with pytest.raises(StoreError, match="UNIQUE"):
+        store.journal.open(replace(SWITCH, id=SwitchId("two")), "another lead")
+    store.journal.open(replace(SWITCH, id=SwitchId("three"), device=device(1).id), "a lead")
+    store.journal.change(replace(SWITCH, state=State.REVERTED), State.DRAINING, "gone")
+    store.journal.open(replace(SWITCH, id=SwitchId("four")), "another lead")
+
+    assert {"three", "four"} == {switch.id for switch in store.journal.open_switches()}
+
+
+def test_the_last_sentence_about_each_device_is_kept(store: Store, path: Path) -> None:
+    """One row a device, so that the file does not grow with talk."""
+    for hour in range(3):
+        store.journal.say(START + hour * HOUR, {GPU: f"hour {hour}", device(1).id: "still"})
+
+    assert 2 == rows(path, "sentences")
+    assert [("hour 2",)] == list(store.connection.execute("SELECT sentence FROM sentences WHERE device = ?", (GPU,)))
+
+
+def test_the_heartbeat_is_one_row(store: Store) -> None:
+    """It says when, since when, who and what."""
+    for hour in range(2):
+        store.journal.beat(START + hour * HOUR, START, 4711, {"live": True})
+    (row,) = store.connection.execute("SELECT at, started_at, pid, body FROM heartbeat")
+
+    assert (stamp(START + HOUR), stamp(START), 4711, {"live": True}) == (*row[:3], json.loads(row[3]))
+
+
+def packed_view() -> Any:
+    """A view with something in every field."""
+    seen = view({"akash": ["0.40"], "nosana": [None], "render": []}, "akash", devices=2, entry=EntryCost(HOUR, HOUR / 2, Usd(5), 2 * HOUR))
+    lease = Lease("job", START, START + 9 * HOUR, breakable=True, pays=UsdPerHour(7))
+    busy = Observation(GPU, AKASH, Phase.BUSY, seen.now, (lease, Lease("other", START)))
+    return replace(
+        seen,
+        devices=(replace(seen.devices[0], memory_gib=24, power_limit=Watts.of(450)), replace(seen.devices[1], index=None)),
+        placements={**seen.placements, GPU: Placement(GPU, AKASH, START, busy)},
+        exits={GPU: ExitCost(HOUR / 3, Usd(11))},
+        draws={GPU: Draw(Watts.of(320), Watts.of(20))},
+        power=PowerPrice(UsdPerKwh(3), {START + HOUR: UsdPerKwh(-1)}),
+        fixed=frozenset({device(1).id}),
+    )
+
+
+def test_a_view_is_kept_but_for_its_rates() -> None:
+    """With the quotes of the time it is the same view: all that a decision could look at."""
+    seen = packed_view()
+    later = {(venue("bittensor"), GPU): NoQuote(venue("bittensor"), GPU, START, "it did not count then")}
+
+    assert seen == unpack(json.loads(json.dumps(pack(seen))), seen.now, {**seen.quotes, **later}, seen.history)
+
+
+def test_a_tariff_is_kept_as_far_as_a_plan_could_look() -> None:
+    """The hour in force and two days ahead; the rest of the year is not written again with every decision."""
+    seen = replace(packed_view(), power=PowerPrice(UsdPerKwh(1), {START + hour * HOUR: UsdPerKwh(hour) for hour in range(100)}))
+    kept = unpack(pack(seen), seen.now, seen.quotes, seen.history).power
+
+    assert seen.power.at(seen.now) == kept.at(seen.now)
+    assert [START + hour * HOUR for hour in range(1, 49)] == sorted(kept.hours)
