@@ -36,6 +36,7 @@ class Survey:
     """All answers, the best first for each GPU, and the networks that gave none."""
 
     at: datetime
+    """When the last answer was in, so that no figure has an age below nothing."""
     offers: Sequence[Offer]
     silent: Mapping[NetworkId, str]
 
@@ -43,7 +44,7 @@ class Survey:
 def survey(
     adapters: Mapping[NetworkId, Adapter], devices: Sequence[Device], draw: Draw, price: PowerPrice, at: datetime, gather: Gather
 ) -> Survey:
-    """Ask every network once, all at the same time."""
+    """Ask every network once, all at the same time, from ``at`` on."""
     asked = {network: adapter for network, adapter in adapters.items() if network != IDLE.network}
     outcomes = gather([partial(adapter.rates.quotes, devices) for adapter in asked.values()])
     power = (draw.lit - draw.idle) * price.at(at)
@@ -55,7 +56,8 @@ def survey(
             silent[network] = str(outcome) if isinstance(outcome, AdapterError | TimeoutError) else f"{type(outcome).__name__}: {outcome}"
         else:
             offers += (Offer(named[answer.device], answer, power) for answer in outcome if answer.device in named)
-    return Survey(at, sorted(offers, key=_best_first), silent)
+    last = max((offer.answer.seen_at for offer in offers), default=at)
+    return Survey(max(at, last), sorted(offers, key=_best_first), silent)
 
 
 def _best_first(offer: Offer) -> tuple[str, float, str]:

@@ -1,6 +1,6 @@
 """The adapter of Bittensor.
 
-Requests of one poll: 2 to lium.io; with own miners 4 to the chain and one more for each (the longest chain of dependent ones is 3), or 3
+Requests of one poll: 2 to lium.io; with own miners 5 to the chain and one more for each (the longest chain of dependent ones is 3), or 3
 for each miner to taostats; TAO comes from ``kit.tokens``. Income is alpha of the subnet, so it is worth what its pool pays for it.
 """
 
