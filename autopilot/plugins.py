@@ -115,6 +115,18 @@ def _check(made: object, contract: type, what: str) -> None:
         raise ConfigError(f"{what} lacks {' and '.join(lacks)}, which autopilot.contracts asks for")
 
 
+def networks_without_settings() -> list[str]:
+    """The adapters that can be asked as they are, by name: what there is to see before anything is configured."""
+    willing = []
+    for name in sorted({entry.name for entry in entry_points(group=ADAPTERS)} - {"simulator"}):
+        try:
+            validated(cast("AdapterFactory", load(ADAPTERS, name)).Settings, {}, name)
+        except ConfigError:
+            continue
+        willing.append(name)
+    return willing
+
+
 def strategy_names() -> list[str]:
     """Every strategy that is installed."""
     return sorted({entry.name for entry in entry_points(group=STRATEGIES)})

@@ -29,6 +29,10 @@ def show(config: Path | None, gpu: str | None, explain: str | None, *, as_json: 
     from autopilot.settings import load
 
     settings = load(config)
+    if not settings.networks:
+        from autopilot.plugins import networks_without_settings
+
+        settings = settings.model_copy(update={"networks": {name: {} for name in networks_without_settings()}})
     with asked(settings, gpu) as (found, trends):
         if explain is not None:
             _explain(found, explain, settings)
@@ -97,30 +101,50 @@ def _trends(state: Path) -> Mapping[tuple[str, str], Sequence[float | None]]:
 
 
 def _table(found: Survey, trends: Mapping[tuple[str, str], Sequence[float | None]]) -> None:
+    """The quotes as a table, equal ones of equal GPUs once; below it, a line for each that has none, with its reason."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=f"What one GPU would earn, {found.at:%Y-%m-%d %H:%M} UTC", caption="expected = gross x occupancy, after fees")
-    for name in ("GPU", "venue", "gross $/h", "occupancy", "expected $/h", "power $/h", "net $/h", "basis", "age", "trend"):
-        table.add_column(name, justify="left" if name in ("GPU", "venue", "basis", "trend") else "right", overflow="fold")
-    for offer in found.offers:
-        table.add_row(*(Text(cell) for cell in _cells(offer, found)), _trend(offer, trends))
-    for network, why in found.silent.items():
-        table.add_row(Text("all"), Text(str(network)), *[""] * 5, Text(f"no answer: {why}"))
-    Console().print(table)
+    table = Table(title=f"What one GPU would earn, $/h, {found.at:%Y-%m-%d %H:%M} UTC")
+    for name in ("GPU", "venue", "gross", "hired", "expected", "power", "net", "basis", "age", "trend"):
+        table.add_column(name, justify="left" if name in ("GPU", "venue", "basis", "trend") else "right", no_wrap=name != "venue")
+    rows = {tuple(_cells(offer, found)): offer for offer in reversed(found.offers) if offer.net is not None}
+    for cells, offer in reversed(rows.items()):
+        table.add_row(*map(Text, cells), _trend(offer, trends))
+    console = Console()
+    console.print(table)
+    for line in dict.fromkeys(_missing(found)):
+        console.print(Text(line))
 
 
-def _cells(offer: Offer, found: Survey) -> list[str]:
+def _cells(offer: Offer, found: Survey) -> Iterator[str]:
     from autopilot.dashboard.words import plain, span
     from autopilot.model.market import Quote
 
-    quote, head = offer.answer, [f"{offer.device.label} {plain(offer.device.model)}", plain(str(offer.answer.venue))]
-    if not isinstance(quote, Quote) or offer.net is None:
-        return [*head, *[""] * 5, plain(f"none: {getattr(quote, 'reason', '')}"), ""]
-    rates = [f"{float(quote.gross):.3f}", f"{float(quote.occupancy):.0%}", f"{float(quote.expected):.3f}"]
-    tail = [f"{float(offer.power):.3f}", f"{float(offer.net):.3f}", quote.basis.value, span(quote.age(found.at))]
-    return [*head, *rates, *tail]
+    quote = offer.answer
+    yield plain(offer.device.model)
+    yield plain(str(quote.venue))
+    if isinstance(quote, Quote):
+        yield f"{float(quote.gross):.3f}"
+        yield f"{float(quote.occupancy):.0%}"
+        yield f"{float(quote.expected):.3f}"
+        yield f"{float(offer.power):.3f}"
+        yield f"{float(quote.expected - offer.power):.3f}"
+        yield quote.basis.value
+        yield span(quote.age(found.at))
+
+
+def _missing(found: Survey) -> Iterator[str]:
+    """Why there is no rate, for every venue and network that has none."""
+    from autopilot.dashboard.words import plain
+    from autopilot.model.market import NoQuote
+
+    for offer in found.offers:
+        if isinstance(offer.answer, NoQuote):
+            yield plain(f"{offer.device.model} at {offer.answer.venue}: no rate: {offer.answer.reason}")
+    for network, why in found.silent.items():
+        yield plain(f"{network}: no answer: {why}")
 
 
 def _trend(offer: Offer, trends: Mapping[tuple[str, str], Sequence[float | None]]) -> Any:

@@ -53,7 +53,8 @@ def survey(
     silent: dict[NetworkId, str] = {}
     for network, outcome in zip(asked, outcomes, strict=True):
         if isinstance(outcome, BaseException):
-            silent[network] = str(outcome) if isinstance(outcome, AdapterError | TimeoutError) else f"{type(outcome).__name__}: {outcome}"
+            told = isinstance(outcome, AdapterError | TimeoutError)
+            silent[network] = str(outcome).removeprefix(f"{network}: ") if told else f"{type(outcome).__name__}: {outcome}"
         else:
             offers += (Offer(named[answer.device], answer, power) for answer in outcome if answer.device in named)
     last = max((offer.answer.seen_at for offer in offers), default=at)
