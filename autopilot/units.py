@@ -96,7 +96,9 @@ class Quantity:
             msg = f"{cls.__name__}.of takes str, int or Decimal, not {type(amount).__name__}; a computed float goes through .nearest()"
             raise TypeError(msg)
         try:
-            exact = Decimal(amount)
+            # Python spells numbers more widely than any file or API should: 1_0 is a slip, not ten.
+            plain = not isinstance(amount, str) or (amount.isascii() and "_" not in amount)
+            exact = Decimal(amount if plain else "")
         except InvalidOperation:
             msg = f"{amount!r} is not a number of {cls.symbol or cls.__name__}"
             raise ValueError(msg) from None

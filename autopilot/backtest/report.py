@@ -79,14 +79,16 @@ def _strategy(result: Result, flight: Flight) -> dict[str, Any]:
 
 
 def as_table(result: Result) -> Table:
-    """The result for a person: the best first, the oracle above them."""
+    """The result for a person: the best first, the oracle above them. Narrow enough for 80 columns, and folded rather than cut below."""
+    from rich import box
     from rich.table import Table
 
     course, terms = result.course, result.terms
     title = f"{course.panel.gpu} x {terms.gpus}, {zulu(course.start)} to {zulu(course.end)}, {course.hours} h, dark {terms.downtime}"
-    table = Table(title=title, caption="regret: the share of what perfect foresight would have netted that was missed")
-    for name in ("strategy", "net $", "regret", "$/GPU-day", "moves", "dark h", "fees $", "power $", "seconds"):
-        table.add_column(name, justify="left" if name == "strategy" else "right")
+    caption = "regret: the share of what perfect foresight would have netted that was missed"
+    table = Table(title=title, caption=caption, box=box.SIMPLE_HEAD, padding=0, show_edge=False)
+    for name in ("strategy", "net $", "regret", "$/GPU-day", "moves", "dark h", "fees $", "power $", "s"):
+        table.add_column(name, justify="left" if name == "strategy" else "right", overflow="fold")
     oracle = result.oracle_net
     table.add_row("perfect foresight", f"{oracle:,.2f}", "", f"{result.per_gpu_day(oracle):.3f}", f"{result.oracle.moves * terms.gpus:,}")
     table.add_section()

@@ -31,10 +31,13 @@ def run(
     live: Annotated[bool, typer.Option("--live", help="Move nodes. Without, it decides, journals and moves nothing.")] = False,
 ) -> None:
     """Fly the rig, headless, until SIGTERM or SIGINT. SIGHUP reads the configuration again. Nodes run on when it ends."""
+    from autopilot.daemon.rig import require
     from autopilot.daemon.service import Daemon
 
     _log_to_stderr()
-    Daemon(config, _settings(config, state), live=live).run()
+    settings = _settings(config, state)
+    require(settings)
+    Daemon(config, settings, live=live).run()
 
 
 def init(

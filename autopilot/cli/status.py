@@ -82,7 +82,18 @@ def _runs(snapshot: Snapshot, beat: Heartbeat) -> bool | None:
     """None where it cannot be told."""
     if beat.by_hand:
         return None
-    return _ago(snapshot, beat) <= max(_PATIENCE * beat.tick / beat.speed, _LEAST_PATIENCE)
+    return _ago(snapshot, beat) <= max(_PATIENCE * beat.tick / beat.speed, _LEAST_PATIENCE) and _lives(beat.pid)
+
+
+def _lives(process: int) -> bool:
+    """Whether there is such a process on this host: one that has just ended is not waited for."""
+    try:
+        os.kill(process, 0)  # no signal, only the question
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def _as_json(snapshot: Snapshot) -> dict[str, Any]:

@@ -19,7 +19,8 @@ def read_tariff(path: Path, start: datetime, end: datetime) -> PowerPrice:
         raw = path.read_bytes()
         text = (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode("utf-8-sig")
     except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read: {error}") from None
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise DataError(f"{path}: cannot be read: {reason}; --tariff takes USD per kWh, or a file timestamp,usd_per_kwh") from None
     reader = csv.DictReader(io.StringIO(text))
     missing = {"timestamp", "usd_per_kwh"} - set(reader.fieldnames or ())
     if missing:

@@ -113,7 +113,8 @@ def rate_of(text: str, column: str = "usd_per_hour") -> UsdPerHour | None:
     if not text:
         return None
     try:
-        scaled = float(text) * 1e9
+        # Python spells numbers more widely than any file should: 1_0 is a slip, not ten.
+        scaled = float(text) * 1e9 if text.isascii() and "_" not in text else -1.0
         if 1.0 <= scaled < _EXACT_BELOW:
             count = round(scaled)
             if abs(scaled - count) <= _CLEAR:
@@ -122,7 +123,7 @@ def rate_of(text: str, column: str = "usd_per_hour") -> UsdPerHour | None:
             return UsdPerHour.of(text)
     except ValueError:
         pass
-    raise ValueError(f"{column} {shown(text)} is not a number from 0 up; leave it empty where the rate is missing")
+    raise ValueError(f"{column} {shown(text)} is not a number from 0 up to 9e9; leave it empty where the rate is missing")
 
 
 @lru_cache(maxsize=1 << 12)

@@ -242,7 +242,9 @@ def connect(path: Path | None) -> Connection:
 def connect_read_only(path: Path) -> Connection:
     """The state file for a reader in another process: it can change nothing. Raises StoreError where there is no such file."""
     if not path.exists():
-        raise StoreError(f"{path}: no such file; `autopilot run` or `autopilot demo` makes one")
+        raise StoreError(f"{path}: no such file; `autopilot run`, `demo --state` and `rates import` make one")
+    if path.is_dir():
+        raise StoreError(f"{path}: is a folder; name the state file in it")
     with store_errors(str(path)):
         raw = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=10, isolation_level=None)
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import random
 import subprocess
 import sys
@@ -205,6 +206,20 @@ def test_one_model_of_several(tmp_path: Path, recount: ModuleType) -> None:
 
     assert (12, ["b"], "t4") == tuple(report["panel"][key] for key in ("hours", "networks", "gpu"))
     check_account(recount.account(panel, courses, recount.Terms()), report["strategies"][0])
+
+
+def test_table_in_80_columns(tmp_path: Path) -> None:
+    """On a terminal of 80 columns every strategy has its whole name and its whole figures on one line."""
+    rows = (f"2025-03-{hour // 24 + 1:02}T{hour % 24:02}:00:00Z,{name},G,99.{hour:02}\n" for hour in range(48) for name in "ab")
+    file = tmp_path / "rates.csv"
+    file.write_text("timestamp,network,gpu,usd_per_hour\n" + "".join(rows))
+    command = [sys.executable, "-m", "autopilot", "backtest", str(file), "--gpus", "4"]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, "COLUMNS": "80"})
+    rows_shown = {cells[0]: cells[1:] for line in ran.stdout.splitlines() if len(cells := line.split()) == 9}
+
+    assert "…" not in ran.stdout
+    assert rows_shown.keys() == BUILT_IN
+    assert rows_shown["stay"][0] == "18,459.10"  # four times half of 99.01 and the whole of 99.02 to 99.47
 
 
 def test_no_share_of_nothing(gappy: Path) -> None:

@@ -88,6 +88,7 @@ def test_zones_are_instants(tmp_path: Path, timestamp: str, hour: datetime) -> N
         ("2026-01-01T00:00:00Z,a,g,Infinity", "usd_per_hour 'Infinity' is not a number"),
         ("2026-01-01T00:00:00Z,a,g,1e999999999999", "is not a number"),
         ("2026-01-01T00:00:00Z,a,g,9223372036.854775808", "is not a number"),
+        ("2026-01-01T00:00:00Z,a,g,1_0", "usd_per_hour '1_0' is not a number"),
         ("2026-01-01T00:00:00Z,a,g,-0.1", "usd_per_hour '-0.1' is not a number from 0 up"),
         ("2026-01-01T00:00:00Z,a,g,-1e-30", "is not a number from 0 up"),
         ("2026-01-01T00:00:00Z,a,g", "3 cells where the header has 4"),
