@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any, Protocol
 
 from apscheduler.executors.pool import ThreadPoolExecutor
@@ -115,7 +116,8 @@ class Daemon:
         self._config = config
         self._settings = settings
         self._live = live
-        self._wake = threading.Event()
+        self._calls: SimpleQueue[None] = SimpleQueue()
+        """Whoever wants the main thread to look up puts something in; unlike an Event's lock, this may be done in a signal handler."""
         self._ending = False
         self._failure: Exception | None = None
         self._notifier = Notifier()
@@ -138,15 +140,24 @@ class Daemon:
         """Signals only set flags; everything else happens in the loop."""
         signal.signal(signal.SIGTERM, self._end)
         signal.signal(signal.SIGINT, self._end)
-        signal.signal(signal.SIGHUP, lambda *_: self._wake.set())
+        signal.signal(signal.SIGHUP, lambda *_: self._calls.put(None))
 
     def _end(self, *_: object) -> None:
         self._ending = True
-        self._wake.set()
+        self._calls.put(None)
 
     def _fail(self, error: Exception) -> None:
         self._failure = error
-        self._wake.set()
+        self._calls.put(None)
+
+    def _sleep(self) -> None:
+        """Until somebody calls. Looking up now and then: a signal may be taken in by another thread, and then wakes nobody."""
+        while True:
+            with suppress(Empty):
+                self._calls.get(timeout=1.0)
+                break
+        while not self._calls.empty():
+            self._calls.get()
 
     def _fly(self, store: Store) -> None:
         """Fly with one configuration: reloading is an end and a start, through the same door as after a crash."""
@@ -159,8 +170,7 @@ class Daemon:
         Service(pilot, cadence, beat, self._fail).schedule(scheduler, SystemClock().now())
         scheduler.start()
         self._notifier.ready()
-        self._wake.wait()
-        self._wake.clear()  # at once: a signal that comes while we land wakes the next flight
+        self._sleep()
         scheduler.shutdown(wait=True)
         for adapter in pilot.world.adapters.values():
             adapter.close()
