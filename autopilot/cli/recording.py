@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Sequence
 from contextlib import closing
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ import typer
 from autopilot.errors import ConfigError
 
 if TYPE_CHECKING:
+    from autopilot.clock import Clock
     from autopilot.settings import Settings
 
 
@@ -25,19 +27,26 @@ def record_rates(config: Path | None, state: Path | None, *, once: bool) -> None
     from autopilot.store.store import Store
 
     settings = _settings(config, state)
-    clock, ending = SystemClock(), threading.Event()
+    clock, ended = SystemClock(), list[int]()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: ending.set())
+        signal.signal(number, lambda number, _: ended.append(number))  # a list, as an event's lock is not safe in a handler
     with single_instance(settings.state), closing(Store.open(settings.state)) as store:
         pilot = make_pilot(settings, clock, store, live=False)
-        while not ending.is_set():
+        while not ended:
             pilot.poll()
             troubles = [f"{network}: {why}" for kind in pilot.troubles.values() for network, why in kind.items()]
-            typer.echo(
-                f"{clock.now():%Y-%m-%d %H:%M:%S} {len(pilot.world.adapters) - 1} networks asked; {'; '.join(troubles) or 'all answered'}"
-            )
-            if once or clock.wait(settings.daemon.poll, ending):
+            asked = len(pilot.world.adapters) - 1
+            typer.echo(f"{clock.now():%Y-%m-%d %H:%M:%S} {asked} networks asked; {'; '.join(troubles) or 'all answered'}")
+            if once:
                 break
+            _sleep(clock, clock.now() + settings.daemon.poll, ended)
+
+
+def _sleep(clock: Clock, until: datetime, ended: Sequence[int]) -> None:
+    """Until then, or until a signal has come."""
+    never = threading.Event()
+    while not ended and clock.now() < until:
+        clock.wait(timedelta(seconds=1), never)
 
 
 def fetch_rates(network: str, since: datetime, gpu: str | None, config: Path | None, state: Path | None) -> None:
