@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,9 +19,15 @@ if TYPE_CHECKING:
     from autopilot.daemon.survey import Offer, Survey
     from autopilot.model.device import Device, NetworkId
     from autopilot.settings import Settings
+    from autopilot.store.store import Store
 
 _TREND = 24
 """Hours of the past that the trend shows."""
+_COLUMNS = ("GPU", "venue", "gross", "hired", "expected", "power", "net", "basis", "age")
+_WIDE = 110
+"""Columns of a terminal that have room for the trend as well."""
+_KEPT = timedelta(days=1)
+"""No quote counts for longer."""
 
 
 def show(config: Path | None, gpu: str | None, explain: str | None, *, as_json: bool) -> None:
@@ -44,12 +50,16 @@ def show(config: Path | None, gpu: str | None, explain: str | None, *, as_json: 
 
 @contextmanager
 def asked(settings: Settings, gpu: str | None) -> Iterator[tuple[Survey, Mapping[tuple[str, str], Sequence[float | None]]]]:
-    """The answers of every network for the rig, or for one GPU of a model, with the rates that the state file remembers."""
+    """The answers of every network for the rig, or for one GPU of a model, and the trends of the state file.
+
+    A network that gives no answer is shown with its last quotes from there, for as long as they count.
+    """
     from autopilot.clock import SystemClock
     from autopilot.daemon.fanout import at_once
     from autopilot.daemon.rig import make_adapters
-    from autopilot.daemon.survey import survey
+    from autopilot.daemon.survey import survey, with_last_good
     from autopilot.model.power import Draw, PowerPrice
+    from autopilot.store.store import Store
 
     clock = SystemClock()
     devices = rig(settings, gpu)
@@ -57,7 +67,12 @@ def asked(settings: Settings, gpu: str | None) -> Iterator[tuple[Survey, Mapping
     try:
         draw, price = Draw(settings.power.lit, settings.power.idle), PowerPrice(settings.power.price)
         found = survey(adapters, devices, draw, price, clock.now(), at_once(settings.daemon.answer))
-        yield found, _trends(settings.state)
+        if not settings.state.exists():
+            yield found, {}
+            return
+        with closing(Store.read_only(settings.state)) as store:
+            remembered = store.rates.answers(after=found.at - _KEPT)
+            yield with_last_good(found, remembered, devices), _trends(store)
     finally:
         for adapter in adapters.values():
             adapter.close()
@@ -84,35 +99,32 @@ def network_of(adapters: Mapping[NetworkId, Adapter], name: str) -> Adapter:
     raise ConfigError(f"no network is called {name!r}; {did_you_mean(name, adapters)}")
 
 
-def _trends(state: Path) -> Mapping[tuple[str, str], Sequence[float | None]]:
-    """The last rates of each venue and model that the state file remembers; nothing where there is no state file."""
-    from autopilot.store.store import Store
-
-    if not state.exists():
-        return {}
+def _trends(store: Store) -> Mapping[tuple[str, str], Sequence[float | None]]:
+    """The last rates of each venue and model that the state file remembers."""
     past: dict[tuple[str, str], list[float | None]] = {}
-    store = Store.read_only(state)
-    try:
-        for venue, model, rate in store.rates.latest(_TREND):
-            past.setdefault((str(venue), model), []).append(None if rate is None else float(rate))
-    finally:
-        store.close()
+    for venue, model, rate in store.rates.latest(_TREND):
+        past.setdefault((str(venue), model), []).append(None if rate is None else float(rate))
     return past
 
 
 def _table(found: Survey, trends: Mapping[tuple[str, str], Sequence[float | None]]) -> None:
     """The quotes as a table, equal ones of equal GPUs once; below it, a line for each that has none, with its reason."""
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=f"What one GPU would earn, $/h, {found.at:%Y-%m-%d %H:%M} UTC")
-    for name in ("GPU", "venue", "gross", "hired", "expected", "power", "net", "basis", "age", "trend"):
-        table.add_column(name, justify="left" if name in ("GPU", "venue", "basis", "trend") else "right", no_wrap=name != "venue")
+    console = Console()
+    shown = (*_COLUMNS, "trend") if console.width >= _WIDE else _COLUMNS
+    table = Table(
+        title=f"What one GPU would earn, $/h, {found.at:%Y-%m-%d %H:%M} UTC", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0)
+    )
+    for name in shown:
+        named = name in ("GPU", "venue")
+        table.add_column(name, justify="left" if named or name in ("basis", "trend") else "right", no_wrap=not named, overflow="fold")
     rows = {tuple(_cells(offer, found)): offer for offer in reversed(found.offers) if offer.net is not None}
     for cells, offer in reversed(rows.items()):
-        table.add_row(*map(Text, cells), _trend(offer, trends))
-    console = Console()
+        table.add_row(*map(Text, cells), *([_trend(offer, trends)] if len(shown) > len(cells) else []))
     console.print(table)
     for line in dict.fromkeys(_missing(found)):
         console.print(Text(line))
@@ -144,7 +156,8 @@ def _missing(found: Survey) -> Iterator[str]:
         if isinstance(offer.answer, NoQuote):
             yield plain(f"{offer.device.model} at {offer.answer.venue}: no rate: {offer.answer.reason}")
     for network, why in found.silent.items():
-        yield plain(f"{network}: no answer: {why}")
+        kept = "; its last rates still count" if any(offer.answer.venue.network == network for offer in found.offers) else ""
+        yield plain(f"{network}: no answer: {why}{kept}")
 
 
 def _trend(offer: Offer, trends: Mapping[tuple[str, str], Sequence[float | None]]) -> Any:

@@ -63,8 +63,6 @@ def fetch_rates(network: str, since: datetime, gpu: str | None, config: Path | N
     if adapter.history is None:
         raise ConfigError(f"{network} publishes no past rates; `autopilot rates record` keeps them from now on")
     past = adapter.history.hours(devices, since)
-    if any(each.venue.market for each in past):
-        raise ConfigError(f"{network} publishes its past by market, and the state file keeps it by network: nothing was stored")
     with closing(Store.open(settings.state)) as store, store.atomic():
         store.rates.remember((each.venue, each.model, each.hour, each.rate) for each in past)
     typer.echo(f"{network}: {len(past):,} hours since {since:%Y-%m-%d %H:%M} UTC")

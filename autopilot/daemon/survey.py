@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
@@ -39,6 +39,8 @@ class Survey:
     """When the last answer was in, so that no figure has an age below nothing."""
     offers: Sequence[Offer]
     silent: Mapping[NetworkId, str]
+    power: UsdPerHour
+    """What serving adds to the power bill of any of the GPUs."""
 
 
 def survey(
@@ -58,7 +60,22 @@ def survey(
         else:
             offers += (Offer(named[answer.device], answer, power) for answer in outcome if answer.device in named)
     last = max((offer.answer.seen_at for offer in offers), default=at)
-    return Survey(max(at, last), sorted(offers, key=_best_first), silent)
+    return Survey(max(at, last), sorted(offers, key=_best_first), silent, power)
+
+
+def with_last_good(found: Survey, remembered: Iterable[tuple[Answer, str]], devices: Sequence[Device]) -> Survey:
+    """The same, with the newest quotes that still count of the networks that gave no answer; their age tells them apart.
+
+    ``remembered`` is what was answered before, oldest first, each with the model of its device.
+    """
+    newest = {(answer.venue, model): answer for answer, model in remembered if answer.venue.network in found.silent}
+    kept = [
+        Offer(device, replace(answer, device=device.id), found.power)
+        for device in devices
+        for (_, model), answer in newest.items()
+        if model == device.model and isinstance(answer, Quote) and answer.usable(found.at)
+    ]
+    return replace(found, offers=sorted([*found.offers, *kept], key=_best_first))
 
 
 def _best_first(offer: Offer) -> tuple[str, float, str]:

@@ -87,18 +87,23 @@ class CoinGecko:
 
     def __init__(self, http: Http, keys: Keys) -> None:
         host = "pro-api.coingecko.com" if keys.coingecko_pro else "api.coingecko.com"
-        self._url = f"https://{host}/api/v3/simple/price"
-        self._headers = {"x-cg-pro-api-key": keys.coingecko_pro, "x-cg-demo-api-key": "" if keys.coingecko_pro else keys.coingecko_demo}
+        named = {"x-cg-pro-api-key": keys.coingecko_pro, "x-cg-demo-api-key": "" if keys.coingecko_pro else keys.coingecko_demo}
+        self._base = f"https://{host}/api/v3"
+        self._headers = {name: key for name, key in named.items() if key}
         self._http = http
-        http.keep_apart(host, timedelta(seconds=2 if any(self._headers.values()) else 6))  # without a key, 5 to 15 a minute for each IP
+        http.keep_apart(host, timedelta(seconds=2 if self._headers else 6))  # without a key, 5 to 15 a minute for each IP
 
     def ask(self, tokens: Mapping[str, Token]) -> tuple[Any, datetime]:
         """The answer about all tokens, for ``coingecko_said``, and when it was given."""
         ids = ",".join(sorted({each.coingecko for each in tokens.values() if each.coingecko}))
         asked = {"ids": ids, "vs_currencies": "usd", "include_last_updated_at": "true"}
-        headers = {name: key for name, key in self._headers.items() if key}
-        reply = self._http.get(self._url, params=asked, headers=headers, timeout=_PATIENCE)
+        reply = self._http.get(f"{self._base}/simple/price", params=asked, headers=self._headers, timeout=_PATIENCE)
         return reply.json, reply.seen_at
+
+    def chart(self, coin: str, days: int) -> Any:
+        """The prices of the last so many days, hourly up to 90, for ``candles.candles``. Raises Transient or Refused."""
+        asked = {"vs_currency": "usd", "days": str(days)}
+        return self._http.get(f"{self._base}/coins/{coin}/market_chart", params=asked, headers=self._headers, timeout=_PATIENCE).json
 
 
 def coingecko_said(json: Any, coin: str, seen_at: datetime) -> Said:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -18,6 +18,7 @@ from typing import Any
 
 from autopilot.clock import Clock
 from autopilot.errors import AdapterError, Transient
+from autopilot.kit.candles import REACH, Candle, candles
 from autopilot.kit.http import Http
 from autopilot.kit.prices import Known, OwnPrice, Said, TokenPrice, settled, weigh
 from autopilot.kit.token_sources import TOKENS, Binance, CoinGecko, Keys, Kraken, Pyth, Source, Token, Unpriced, coingecko_said
@@ -65,6 +66,20 @@ class Tokens:
             reasons = [each.problem(now) or f"{each.source} says {each.usd:.6g}, which is held back" for each in said]
             raise Transient("tokens", f"no price of {token} can be trusted: {'; '.join(reasons + silent)}")
         return price
+
+    def past(self, token: str, since: datetime) -> Sequence[Candle]:
+        """Its price at the end of every hour that is over, oldest first, from an instant on; 90 days back at the most.
+
+        One source, CoinGecko: what is over moves no GPU by itself. Raises Transient or Refused.
+        """
+        now = self._clock.now()
+        listed = self._tokens.get(token)
+        if listed is None or not listed.coingecko:
+            raise Transient("tokens", f"no source has the past of {token}")
+        start = max(since, now - REACH)
+        days = max(1, -((start - now) // timedelta(days=1)))
+        told = candles(self._coingecko.chart(listed.coingecko, days), now)
+        return [candle for candle in told if candle.hour >= start]
 
     def _ask(self, token: str, own: OwnPrice | None) -> tuple[list[Said], list[str]]:
         """What the sources say, asking no more of them than it takes; and why the others say nothing."""

@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 from autopilot.errors import DataError
 from autopilot.store.raterow import OPTIONAL, REQUIRED, RateRow, zulu
+from autopilot.store.rates import VENUE
 from autopilot.store.schema import instant, stamp, store_errors
 from autopilot.store.store import Store
 from autopilot.units import HOUR, Share, UsdPerHour
@@ -38,9 +39,9 @@ class Selection:
         return self.network, self.gpu, stamp(self.start) if self.start else "", stamp(self.end) if self.end else "~"
 
 
-_CHOSEN = "FROM rates WHERE network = coalesce(?, network) AND gpu = coalesce(?, gpu) AND hour >= ? AND hour < ?"
+_CHOSEN = f"FROM rates WHERE {VENUE} = coalesce(?, {VENUE}) AND gpu = coalesce(?, gpu) AND hour >= ? AND hour < ?"
 _COUNT = f"SELECT count(*), count(occupancy_ppb) + count(idle_nanos) + count(job_seconds) {_CHOSEN}"
-_SELECT = f"SELECT hour, network, gpu, usd_per_hour_nanos, occupancy_ppb, idle_nanos, job_seconds {_CHOSEN} ORDER BY hour, network, gpu"
+_SELECT = f"SELECT hour, {VENUE}, gpu, usd_per_hour_nanos, occupancy_ppb, idle_nanos, job_seconds {_CHOSEN} ORDER BY hour, {VENUE}, gpu"
 
 
 def export_rates(store: Store, out: Path, selection: Selection) -> int:

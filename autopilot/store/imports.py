@@ -10,6 +10,7 @@ from pathlib import Path
 
 from autopilot.store.ratefile import Progress, read_rates
 from autopilot.store.raterow import BadRow, BadRows, RateRow, duplicate
+from autopilot.store.rates import VENUE
 from autopilot.store.schema import instant, stamp
 from autopilot.store.store import Store
 from autopilot.units import UsdPerHour, micros
@@ -26,13 +27,17 @@ _PUT = "INSERT INTO staged VALUES (?,?,?,?,?,?,?,?,NULL) ON CONFLICT DO UPDATE S
 _CHANGE = """
 UPDATE rates SET usd_per_hour_nanos = new.usd_per_hour_nanos, occupancy_ppb = new.occupancy_ppb,
     idle_nanos = new.idle_nanos, job_seconds = new.job_seconds
-FROM staged AS new WHERE (rates.network, rates.gpu, rates.hour) = (new.network, new.gpu, new.hour)
+FROM staged AS new WHERE (rates.network, rates.market, rates.gpu, rates.hour) = (new.network, '', new.gpu, new.hour)
     AND (rates.usd_per_hour_nanos, rates.occupancy_ppb, rates.idle_nanos, rates.job_seconds)
     IS NOT (new.usd_per_hour_nanos, new.occupancy_ppb, new.idle_nanos, new.job_seconds)
 """
+_LIST = f"""
+SELECT {VENUE} AS venue, gpu, min(hour), max(hour), count(*), count(usd_per_hour_nanos), avg(usd_per_hour_nanos)
+FROM rates GROUP BY venue, gpu ORDER BY venue, gpu
+"""  # noqa: S608  # a constant
 _ADD = """
 INSERT OR IGNORE INTO rates
-SELECT network, gpu, hour, usd_per_hour_nanos, occupancy_ppb, idle_nanos, job_seconds FROM staged
+SELECT network, gpu, hour, usd_per_hour_nanos, occupancy_ppb, idle_nanos, job_seconds, '' FROM staged
 """
 
 
@@ -109,11 +114,8 @@ def _refuse_duplicates(store: Store, path: Path) -> None:
 
 
 def list_rates(store: Store) -> list[Recorded]:
-    """What was imported, by network and GPU model."""
-    rows = store.connection.execute(
-        "SELECT network, gpu, min(hour), max(hour), count(*), count(usd_per_hour_nanos), avg(usd_per_hour_nanos)"
-        " FROM rates GROUP BY network, gpu ORDER BY network, gpu"
-    )
+    """What was imported or fetched, by network (and its market, where it has several) and GPU model."""
+    rows = store.connection.execute(_LIST)
     return [
         Recorded(network, gpu, instant(first), instant(last), count, count - rated, None if mean is None else UsdPerHour(round(mean)))
         for network, gpu, first, last, count, rated, mean in rows

@@ -18,6 +18,9 @@ _COLUMNS = (
     " expected_nanos, basis, source, detail, reason"
 )
 
+VENUE = "CASE market WHEN '' THEN network ELSE network || '/' || market END"
+"""How a venue of the table ``rates`` is written where people read it."""
+
 
 class RateBook:
     """Quotes go in as they are seen and are never changed."""
@@ -55,21 +58,20 @@ class RateBook:
         return [(venue, model, None if nanos is None else UsdPerHour(nanos)) for venue, model, nanos in named]
 
     def remember(self, hours: Iterable[tuple[Venue, str, datetime, UsdPerHour | None]]) -> None:
-        """Add hourly history: venue, GPU model, start of the hour, rate or None where it is missing. Call it inside a transaction.
-
-        It is kept by network, as files of rates have it: a venue that is one market among several has no place here.
-        """
+        """Add hourly history: venue, GPU model, start of the hour, rate or None where it is missing. Call it inside a transaction."""
         self._connection.executemany(
-            "INSERT OR REPLACE INTO rates (network, gpu, hour, usd_per_hour_nanos) VALUES (?, ?, ?, ?)",
-            ((venue.network, model, stamp(hour), None if rate is None else rate.count) for venue, model, hour, rate in hours),
+            "INSERT OR REPLACE INTO rates (network, market, gpu, hour, usd_per_hour_nanos) VALUES (?, ?, ?, ?, ?)",
+            ((venue.network, venue.market, model, stamp(hour), None if rate is None else rate.count) for venue, model, hour, rate in hours),
         )
 
     def hours(self) -> Iterator[tuple[Venue, str, datetime, UsdPerHour | None]]:
         """The imported history, oldest first: venue, GPU model, start of the hour, rate or None where it is missing."""
-        rows = self._connection.execute("SELECT network, gpu, hour, usd_per_hour_nanos FROM rates ORDER BY hour, network, gpu")
-        for network, gpu, hour, nanos in rows:
+        rows = self._connection.execute(
+            "SELECT network, market, gpu, hour, usd_per_hour_nanos FROM rates ORDER BY hour, network, market, gpu"
+        )
+        for network, market, gpu, hour, nanos in rows:
             rate = None if nanos is None else UsdPerHour(nanos)
-            yield Venue(NetworkId(network)), gpu, instant(hour), rate
+            yield Venue(NetworkId(network), market), gpu, instant(hour), rate
 
 
 def _row(answer: Answer, model: str) -> Sequence[Any]:

@@ -43,8 +43,8 @@ CREATE TABLE quotes (
 CREATE INDEX quotes_by_time ON quotes (seen_at);
 CREATE TABLE rates (
     network TEXT NOT NULL, gpu TEXT NOT NULL, hour TEXT NOT NULL,
-    usd_per_hour_nanos INTEGER, occupancy_ppb INTEGER, idle_nanos INTEGER, job_seconds INTEGER,
-    PRIMARY KEY (network, gpu, hour)
+    usd_per_hour_nanos INTEGER, occupancy_ppb INTEGER, idle_nanos INTEGER, job_seconds INTEGER, market TEXT NOT NULL DEFAULT '',
+    PRIMARY KEY (network, market, gpu, hour)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE contexts (hash TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE decisions (

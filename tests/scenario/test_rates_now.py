@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from autopilot.clock import SystemClock
+from autopilot.model.device import DeviceId, NetworkId, Venue
+from autopilot.model.market import Basis, Quote
 from autopilot.store.store import Store
+from autopilot.units import UsdPerHour
 
 CONFIG = """
 [power]
@@ -97,3 +102,27 @@ def test_what_cannot_be_asked_is_one_line(tmp_path: Path, words: tuple[str, ...]
     assert line in done.stderr
     assert 1 == len(done.stderr.splitlines())
     assert 2 == done.returncode
+
+
+def test_the_last_quotes_of_a_silent_network_are_shown_while_they_count(tmp_path: Path) -> None:
+    """An outage hides nothing that is still true: the rate stands in the table with its age, and the outage below it."""
+    now = SystemClock().now()
+    rate, asked = UsdPerHour.of("0.4321"), now - timedelta(hours=1)
+    venues = {name: Venue(NetworkId("akash"), name) for name in ("fresh", "stale")}
+    quotes = [
+        (Quote(venues["fresh"], DeviceId("x"), rate, asked, asked, now + timedelta(hours=1), Basis.ASK, "then"), "RTX 4090"),
+        (Quote(venues["stale"], DeviceId("x"), rate, asked, asked, now - timedelta(minutes=1), Basis.ASK, "then"), "RTX 4090"),
+    ]
+    store = Store.open(tmp_path / "autopilot.db")
+    with store.atomic():
+        store.rates.record(quotes)
+    store.close()
+    (tmp_path / "autopilot.toml").write_text('[networks.akash]\nadapter = "simulator"\nrates = "silent.csv"\n')
+    (tmp_path / "silent.csv").write_text("timestamp,network,gpu,usd_per_hour\n2020-01-01T00:00:00Z,akash,RTX 4090,1\n")
+
+    done = autopilot(tmp_path, "rates", "--gpu", "RTX 4090")
+
+    assert "0.432" in done.stdout
+    assert "akash/fresh" in done.stdout
+    assert "akash/stale" not in done.stdout
+    assert "akash: no answer: no answer; its last rates still count" in done.stdout

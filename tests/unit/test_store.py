@@ -22,6 +22,7 @@ from autopilot.model.plan import EntryCost, ExitCost, PlanId
 from autopilot.model.power import Draw, PowerPrice
 from autopilot.model.switch import Event, State, Switch, SwitchId
 from autopilot.store.context import pack, unpack
+from autopilot.store.imports import list_rates
 from autopilot.store.journal import Arrival, Ruling
 from autopilot.store.schema import instant, stamp
 from autopilot.store.store import Store
@@ -247,3 +248,16 @@ def test_a_tariff_is_kept_as_far_as_a_plan_could_look() -> None:
 
     assert seen.power.at(seen.now) == kept.at(seen.now)
     assert [START + hour * HOUR for hour in range(1, 49)] == sorted(kept.hours)
+
+
+def test_the_history_of_a_market_stays_that_markets() -> None:
+    """Two markets of one network are two histories, listed and exported by both names."""
+    store = Store.in_memory()
+    hour = datetime(2026, 1, 1, tzinfo=UTC)
+    venues = [Venue(NetworkId("nosana"), "a"), Venue(NetworkId("nosana"), "b"), Venue(NetworkId("nosana"))]
+
+    with store.atomic():
+        store.rates.remember((venue, "H100", hour, UsdPerHour.of(index)) for index, venue in enumerate(venues))
+
+    assert {(venue, UsdPerHour.of(index)) for index, venue in enumerate(venues)} == {(each[0], each[3]) for each in store.rates.hours()}
+    assert ["nosana", "nosana/a", "nosana/b"] == [each.network for each in list_rates(store)]

@@ -27,6 +27,7 @@ from autopilot_adapters.nosana.beside import beside, first_wait
 from autopilot_adapters.nosana.chain import RPC, Chain
 from autopilot_adapters.nosana.directory import Directory
 from autopilot_adapters.nosana.hire import MEAN_JOB
+from autopilot_adapters.nosana.history import NosanaHistory
 from autopilot_adapters.nosana.names import of_device, takes, variants
 from autopilot_adapters.nosana.payouts import JobPayouts
 from autopilot_adapters.nosana.rates import Place, answer
@@ -72,7 +73,6 @@ class NosanaNetwork:
     """The network of Nosana's markets. A market is a venue, named by its slug."""
 
     scope = Scope.DEVICE
-    history = None
 
     def __init__(self, settings: NosanaSettings, kit: Kit) -> None:
         self.network: NetworkId = kit.network
@@ -90,6 +90,10 @@ class NosanaNetwork:
     @property
     def rates(self) -> NosanaNetwork:
         return self
+
+    @property
+    def history(self) -> NosanaHistory:
+        return NosanaHistory(self.quotes, self._kit.tokens)
 
     def quotes(self, devices: Sequence[Device]) -> Sequence[Answer]:
         """For each device every market that takes it. Raises Transient or Refused."""

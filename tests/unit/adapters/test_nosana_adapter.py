@@ -52,7 +52,7 @@ def test_it_is_an_adapter(tmp_path: Path) -> None:
     adapter = made(W.Nosana(), tmp_path)
 
     assert isinstance(adapter, Adapter)
-    assert (NOSANA, Scope.DEVICE, None, None) == (adapter.network, adapter.scope, adapter.history, adapter.payouts)
+    assert (NOSANA, Scope.DEVICE, None) == (adapter.network, adapter.scope, adapter.payouts)
     assert isinstance(adapter.node, Unmanaged)
 
 
