@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from autopilot.clock import Clock, SystemClock
-from autopilot.contracts import Adapter
+from autopilot.contracts import Adapter, NamedStrategy
 from autopilot.daemon.fanout import at_once
 from autopilot.errors import ConfigError
 from autopilot.guards import RigScope, chosen
@@ -53,32 +53,35 @@ def make_clock(settings: Settings) -> Clock:
 
 def make_pilot(settings: Settings, clock: Clock, store: Store, *, live: bool) -> Pilot:
     """The pilot that the settings ask for. Raises ConfigError for anything that cannot fly."""
-    require(settings)
+    strategy = require(settings)
     devices = simulated_devices(settings.rig.simulated)
     adapters = make_adapters(settings, clock, devices)
     draw = Draw(settings.power.lit, settings.power.idle)
     draws = {device.id: draw for device in devices}
     power, limits = PowerPrice(settings.power.price), settings.limits.limits()
     world = World(clock, devices, adapters, store, draws, power, limits, at_once(settings.daemon.answer))
-    strategy = make_strategy(settings.strategy, settings.strategies.get(settings.strategy, {}))
     scopes = {network: adapter.scope for network, adapter in adapters.items()}
     return Pilot(world, strategy, (*chosen(settings.guards), RigScope(scopes)), live=live)
 
 
-def require(settings: Settings) -> None:
-    """What a flight cannot do without. Raises ConfigError, before anything is opened or made."""
+def require(settings: Settings) -> NamedStrategy:
+    """The strategy, where a flight has all that it cannot do without. Raises ConfigError, before anything is opened."""
     if not simulated_devices(settings.rig.simulated):
         raise ConfigError("no GPU to fly: name simulated ones in [rig], e.g. simulated = ['4 x RTX 4090']")
-    if not settings.networks:
-        raise ConfigError("no network to fly to: add a table like [networks.akash]; `autopilot init` writes an example")
+    _require_networks(settings)
     strategy = make_strategy(settings.strategy, settings.strategies.get(settings.strategy, {}))
     _check_patience(settings, strategy.strategy)
+    return strategy
+
+
+def _require_networks(settings: Settings) -> None:
+    if not settings.networks:
+        raise ConfigError("no network to fly to: add a table like [networks.akash]; `autopilot init` writes an example")
 
 
 def make_adapters(settings: Settings, clock: Clock, devices: tuple[Device, ...]) -> dict[NetworkId, Adapter]:
     """Every network of the settings, and idle. Raises ConfigError."""
-    if not settings.networks:
-        raise ConfigError("no network to fly to: add a table like [networks.akash]; `autopilot init` writes an example")
+    _require_networks(settings)
     adapters: dict[NetworkId, Adapter] = {}
     folder = _folder(settings.state)
     http = Http(clock)
