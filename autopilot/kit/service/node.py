@@ -1,0 +1,84 @@
+"""A node driver out of an engine's shape and a network's work."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+from autopilot.clock import Clock
+from autopilot.errors import NodeFault, Transient
+from autopilot.kit.service.shape import Look, Shape, UnheardWork, Work
+from autopilot.model.device import Device, NetworkId, Venue
+from autopilot.model.node import Observation, Phase
+
+_GRACE = timedelta(seconds=30)
+_UNHEARD = UnheardWork()
+
+
+class ServiceNode:
+    """One network's program on this host, device by device.
+
+    That a device drains is remembered in a file before the network is told, so that a crash in between leaves a node that is
+    told again, and never one that takes new work unseen.
+    """
+
+    def __init__(
+        self, network: NetworkId, clock: Clock, shape: Shape, folder: Path, work: Work = _UNHEARD, *, grace: timedelta = _GRACE
+    ) -> None:
+        self._network = network
+        self._clock = clock
+        self._shape = shape
+        self._folder = folder
+        self._work = work
+        self._grace = grace
+
+    def observe(self, device: Device) -> Observation:
+        """Look, and change nothing. UNKNOWN where the engine or the network cannot be asked."""
+        try:
+            look = self._shape.look(device)
+            return self._seen(device, look) if look.phase is Phase.READY else self._plain(device, look)
+        except Transient as error:
+            return Observation(device.id, None, Phase.UNKNOWN, self._clock.now(), note=str(error))
+
+    def start(self, device: Device, venue: Venue) -> None:
+        """Bring the node up at the venue; one that drains takes new work again. Raises NodeFault where it cannot."""
+        look = self._shape.look(device)
+        if look.phase in (Phase.ABSENT, Phase.FAULT):
+            self._mark(device).unlink(missing_ok=True)
+            self._shape.launch(device, venue)
+        elif look.venue not in (None, venue):
+            raise NodeFault(self._network, f"{device.label} serves {look.venue}: stop it before {venue} starts")
+        elif self._mark(device).exists() and look.phase is not Phase.UNKNOWN:
+            self._work.accept(device)
+            self._mark(device).unlink(missing_ok=True)
+
+    def drain(self, device: Device) -> None:
+        """Take no new work; what runs may finish."""
+        if self._shape.look(device).phase in (Phase.STARTING, Phase.READY):
+            self._mark(device).touch()
+            self._work.refuse(device)
+
+    def stop(self, device: Device) -> None:
+        """Be ABSENT: asked first, made to go after the grace. Raises NodeFault where somebody else started it."""
+        look = self._shape.look(device)
+        if not look.ours:
+            raise NodeFault(
+                self._network, f"{device.label}: we did not start this node, and do not stop it: {look.note or 'stop it by hand'}"
+            )
+        if look.phase is not Phase.ABSENT:
+            self._shape.end(device, self._grace)
+
+    def _seen(self, device: Device, look: Look) -> Observation:
+        leases = self._work.leases(device)
+        working = Phase.BUSY if leases else Phase.READY
+        phase = Phase.DRAINING if self._mark(device).exists() else working
+        return Observation(device.id, look.venue, phase, self._clock.now(), leases, look.note)
+
+    def _plain(self, device: Device, look: Look) -> Observation:
+        """Of a node that does no work now. One that boots although it is to drain is drained at once, and not started again."""
+        phase = Phase.DRAINING if look.phase is Phase.STARTING and self._mark(device).exists() else look.phase
+        venue = None if phase in (Phase.ABSENT, Phase.UNKNOWN) else look.venue
+        return Observation(device.id, venue, phase, self._clock.now(), note=look.note)
+
+    def _mark(self, device: Device) -> Path:
+        return self._folder / f"{self._network}-{device.id}.draining"
