@@ -14,7 +14,8 @@ from typing import Protocol, Self, runtime_checkable
 
 from autopilot.model.device import Device, NetworkId, Venue
 from autopilot.model.history import History
-from autopilot.model.market import Answer, PastRate
+from autopilot.model.kernel import Kernel
+from autopilot.model.market import Answer, PastRate, Silence
 from autopilot.model.node import Observation, Payout
 from autopilot.model.plan import Decision, EntryCost, ExitCost
 from autopilot.model.view import View
@@ -35,8 +36,8 @@ class Scope(StrEnum):
 class RateSource(Protocol):
     """What a network would pay."""
 
-    def quotes(self, devices: Sequence[Device]) -> Sequence[Answer]:
-        """One answer for each pair of a venue and a device that this network could serve.
+    def quotes(self, devices: Sequence[Device]) -> Sequence[Answer | Silence]:
+        """One answer for each pair of a venue and a device that this network could serve; one Silence for a venue that failed by itself.
 
         Raises Transient where there was no answer to be had, Refused where there never will be one.
         """
@@ -118,7 +119,25 @@ class Strategy(Protocol):
         ...
 
     def fit(self, history: History) -> Self:
-        """A wiser copy, learned from the past; ``self`` where there is nothing to learn."""
+        """A wiser copy, learned from the past; ``self`` where there is nothing to learn.
+
+        Pure, like ``decide``: a replay learns every lesson again. The daemon calls it in a process of its own, so the strategy and its
+        copy must be picklable; loading the copy must import nothing heavy. A strategy with a class attribute ``learns = False`` is
+        never asked, and costs no process.
+        """
+        ...
+
+
+@runtime_checkable
+class Sweepable(Strategy, Protocol):
+    """A strategy that decides on each device by a kernel: a sweep can fly thousands of its settings at once.
+
+    A strategy without one is complete; it is flown by itself.
+    """
+
+    @property
+    def kernel(self) -> Kernel:
+        """The decision that ``decide`` puts into words. Strategies that differ in parameters alone have the same functions in it."""
         ...
 
 

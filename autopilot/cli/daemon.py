@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import ExitStack
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -108,7 +109,6 @@ def _ask_networks(settings: Settings) -> list[str]:
     from tempfile import TemporaryDirectory
 
     from autopilot.clock import SystemClock
-    from autopilot.daemon.fanout import at_once
     from autopilot.daemon.rig import make_adapters, make_pilot, simulated_devices
     from autopilot.daemon.survey import survey
     from autopilot.model.power import Draw, PowerPrice
@@ -116,16 +116,14 @@ def _ask_networks(settings: Settings) -> list[str]:
 
     clock, devices = SystemClock(), simulated_devices(settings.rig.simulated)
     draw, price = Draw(settings.power.lit, settings.power.idle), PowerPrice(settings.power.price)
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory() as folder, ExitStack() as held:
         apart = settings.model_copy(update={"state": Path(folder) / settings.state.name})
-        make_pilot(apart, clock, Store.in_memory(), live=False)
-        adapters = make_adapters(apart, clock, devices)
-        found = survey(adapters, devices, draw, price, clock.now(), at_once(settings.daemon.answer))
-        for adapter in adapters.values():
-            adapter.close()
+        make_pilot(apart, clock, Store.in_memory(), held, live=False)
+        adapters = make_adapters(apart, clock, devices, held)
+        *_, found = survey(adapters, devices, draw, price, clock.now(), settings.daemon.answer)
     for line in dict.fromkeys(map(_meaning, found.offers)):
         typer.echo(line)
-    return [f"{network}: no answer: {why}" for network, why in found.silent.items()]
+    return [f"{venue}: no answer: {why}" for venue, why in found.silent.items()]
 
 
 def _meaning(offer: Offer) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,9 +15,13 @@ from autopilot.errors import ConfigError, did_you_mean
 from autopilot.units import Share, UsdPerHour, span_text
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from autopilot.contracts import Adapter
     from autopilot.daemon.survey import Offer, Survey
     from autopilot.model.device import Device, NetworkId
+    from autopilot.model.experience import Experience
+    from autopilot.model.market import Room
     from autopilot.settings import Settings
     from autopilot.store.store import Store
 
@@ -28,6 +32,8 @@ _WIDE = 110
 """Columns of a terminal that have room for the trend as well."""
 _KEPT = timedelta(days=1)
 """No quote counts for longer."""
+_Trends = Mapping[tuple[str, str], Sequence["float | None"]]
+"""The last expected rates by venue and model, oldest first."""
 
 
 def show(config: Path | None, gpu: str | None, explain: str | None, *, as_json: bool) -> None:
@@ -39,23 +45,23 @@ def show(config: Path | None, gpu: str | None, explain: str | None, *, as_json: 
         from autopilot.plugins import networks_without_settings
 
         settings = settings.model_copy(update={"networks": {name: {} for name in networks_without_settings()}})
-    with asked(settings, gpu) as (found, trends):
+    with asked(settings, gpu, shown=explain is None and not as_json) as (found, trends):
         if explain is not None:
             _explain(found, explain, settings)
         elif as_json:
             typer.echo(json.dumps([_as_json(offer, found) for offer in found.offers] + _silent(found), indent=2))
         else:
-            _table(found, trends)
+            _print(found, trends)
 
 
 @contextmanager
-def asked(settings: Settings, gpu: str | None) -> Iterator[tuple[Survey, Mapping[tuple[str, str], Sequence[float | None]]]]:
+def asked(settings: Settings, gpu: str | None, *, shown: bool) -> Iterator[tuple[Survey, _Trends]]:
     """The answers of every network for the rig, or for one GPU of a model, and the trends of the state file.
 
-    A network that gives no answer is shown with its last quotes from there, for as long as they count.
+    A network that gives no answer is shown with its last quotes from there, for as long as they count. Where they are ``shown``, a person
+    at a terminal sees the answers as they come in.
     """
     from autopilot.clock import SystemClock
-    from autopilot.daemon.fanout import at_once
     from autopilot.daemon.rig import make_adapters
     from autopilot.daemon.survey import survey, with_last_good
     from autopilot.model.power import Draw, PowerPrice
@@ -63,19 +69,33 @@ def asked(settings: Settings, gpu: str | None) -> Iterator[tuple[Survey, Mapping
 
     clock = SystemClock()
     devices = rig(settings, gpu)
-    adapters = make_adapters(settings, clock, devices)
-    try:
+    with ExitStack() as held:
+        adapters = make_adapters(settings, clock, devices, held)
         draw, price = Draw(settings.power.lit, settings.power.idle), PowerPrice(settings.power.price)
-        found = survey(adapters, devices, draw, price, clock.now(), at_once(settings.daemon.answer))
+        with _growing(shown=shown) as grow:
+            for found in survey(adapters, devices, draw, price, clock.now(), settings.daemon.answer):
+                grow(found)
         if not settings.state.exists():
             yield found, {}
             return
         with closing(Store.read_only(settings.state)) as store:
             remembered = store.rates.answers(after=found.at - _KEPT)
             yield with_last_good(found, remembered, devices), _trends(store)
-    finally:
-        for adapter in adapters.values():
-            adapter.close()
+
+
+@contextmanager
+def _growing(*, shown: bool) -> Iterator[Callable[[Survey], None]]:
+    """Draws each survey in the place of the one before it; nothing of it stays, and nothing is drawn where nobody looks."""
+    from rich.console import Console, Group
+    from rich.live import Live
+    from rich.text import Text
+
+    console = Console()
+    if not (shown and console.is_terminal):
+        yield lambda _: None
+        return
+    with Live(console=console, transient=True) as live:
+        yield lambda found: live.update(Group(_table(found, {}, console.width), Text(f"asking {', '.join(sorted(found.awaited))} …")))
 
 
 def rig(settings: Settings, gpu: str | None) -> tuple[Device, ...]:
@@ -99,7 +119,7 @@ def network_of(adapters: Mapping[NetworkId, Adapter], name: str) -> Adapter:
     raise ConfigError(f"no network is called {name!r}; {did_you_mean(name, adapters)}")
 
 
-def _trends(store: Store) -> Mapping[tuple[str, str], Sequence[float | None]]:
+def _trends(store: Store) -> _Trends:
     """The last rates of each venue and model that the state file remembers."""
     past: dict[tuple[str, str], list[float | None]] = {}
     for venue, model, rate in store.rates.latest(_TREND):
@@ -107,15 +127,24 @@ def _trends(store: Store) -> Mapping[tuple[str, str], Sequence[float | None]]:
     return past
 
 
-def _table(found: Survey, trends: Mapping[tuple[str, str], Sequence[float | None]]) -> None:
-    """The quotes as a table, equal ones of equal GPUs once; below it, a line for each that has none, with its reason."""
-    from rich.box import SIMPLE_HEAD
+def _print(found: Survey, trends: _Trends) -> None:
+    """The table; below it, a line for each venue and network that has no quote, with its reason."""
     from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
     console = Console()
-    shown = (*_COLUMNS, "trend") if console.width >= _WIDE else _COLUMNS
+    console.print(_table(found, trends, console.width))
+    for line in dict.fromkeys(_missing(found)):
+        console.print(Text(line))
+
+
+def _table(found: Survey, trends: _Trends, width: int) -> Table:
+    """The quotes as a table, equal ones of equal GPUs once."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    shown = (*_COLUMNS, "trend") if width >= _WIDE else _COLUMNS
     table = Table(
         title=f"What one GPU would earn, $/h, {found.at:%Y-%m-%d %H:%M} UTC", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0)
     )
@@ -125,9 +154,7 @@ def _table(found: Survey, trends: Mapping[tuple[str, str], Sequence[float | None
     rows = {tuple(_cells(offer, found)): offer for offer in reversed(found.offers) if offer.net is not None}
     for cells, offer in reversed(rows.items()):
         table.add_row(*map(Text, cells), *([_trend(offer, trends)] if len(shown) > len(cells) else []))
-    console.print(table)
-    for line in dict.fromkeys(_missing(found)):
-        console.print(Text(line))
+    return table
 
 
 def _cells(offer: Offer, found: Survey) -> Iterator[str]:
@@ -150,14 +177,15 @@ def _cells(offer: Offer, found: Survey) -> Iterator[str]:
 def _missing(found: Survey) -> Iterator[str]:
     """Why there is no rate, for every venue and network that has none."""
     from autopilot.dashboard.words import plain
+    from autopilot.model.device import Venue
     from autopilot.model.market import NoQuote
 
     for offer in found.offers:
         if isinstance(offer.answer, NoQuote):
             yield plain(f"{offer.device.model} at {offer.answer.venue}: no rate: {offer.answer.reason}")
-    for network, why in found.silent.items():
-        kept = "; its last rates still count" if any(offer.answer.venue.network == network for offer in found.offers) else ""
-        yield plain(f"{network}: no answer: {why}{kept}")
+    for silent, why in found.silent.items():
+        kept = "; its last rates still count" if any(silent in (venue, Venue(venue.network)) for venue in found.kept) else ""
+        yield plain(f"{silent}: no answer: {why}{kept}")
 
 
 def _trend(offer: Offer, trends: Mapping[tuple[str, str], Sequence[float | None]]) -> Any:
@@ -174,15 +202,31 @@ def _explain(found: Survey, network: str, settings: Settings) -> None:
 
     if network not in settings.networks:
         raise ConfigError(f"no network is called {network!r}; {did_you_mean(network, settings.networks)}")
-    if reason := {str(name): why for name, why in found.silent.items()}.get(network):
-        typer.echo(f"{network}: no answer: {reason}")
+    for silent, why in found.silent.items():
+        if silent.network == network:
+            typer.echo(f"{silent}: no answer: {why}")
+    experience = _experience(settings, found)
     for offer in found.offers:
         if offer.answer.venue.network == network:
-            for line in _explained(offer, found):
+            for line in explained(offer, found, experience):
                 typer.echo(plain(line))
 
 
-def _explained(offer: Offer, found: Survey) -> Iterator[str]:
+def _experience(settings: Settings, found: Survey) -> Experience:
+    """What the rig has seen of being hired, as the state file has it; nothing where there is none."""
+    from autopilot.model.experience import Experience
+    from autopilot.occupancy import known
+    from autopilot.store.store import Store
+
+    if not settings.state.exists():
+        return Experience()
+    with closing(Store.read_only(settings.state)) as store:
+        return known(store.experience.tallies(), store.experience.odds(), found.at)
+
+
+def explained(offer: Offer, found: Survey, experience: Experience) -> Iterator[str]:
+    """The arithmetic of one offer, line by line."""
+    from autopilot import occupancy
     from autopilot.model.market import Quote
 
     quote = offer.answer
@@ -196,8 +240,18 @@ def _explained(offer: Offer, found: Survey) -> Iterator[str]:
     fees = sum(fee.share.count for fee in quote.fees)
     yield f"  busy {_rate(quote.gross)} less fees of {fees / Share.per_unit:.2%}, paid {float(quote.occupancy):.2%} of the time"
     yield f"  waiting {_rate(quote.idle)} the rest; expected {_rate(quote.expected)}"
+    if occupancy.for_jobs(quote):
+        belief = occupancy.believed(quote, experience, offer.device)
+        yield f"  {belief.evidence}; believed to earn {_rate(UsdPerHour.nearest(belief.rate))}"
     yield f"  power {_rate(offer.power)}; net {_rate(quote.expected - offer.power)}"
+    yield f"  {_roomed(quote.room)}"
     yield f"  the figure is {span_text(timedelta(seconds=quote.age(found.at) // timedelta(seconds=1)))} old"
+
+
+def _roomed(room: Room) -> str:
+    places = "no limit to the GPUs of yours" if room.places is None else f"room for {room.places} more of your GPUs"
+    pay = f"each further one earns {float(room.fall):.2%} less than the one before" if room.fall else "all are paid alike"
+    return f"{places}; {pay}"
 
 
 def _rate(rate: UsdPerHour) -> str:
@@ -229,4 +283,5 @@ def _as_json(offer: Offer, found: Survey) -> dict[str, Any]:
 
 
 def _silent(found: Survey) -> list[dict[str, Any]]:
-    return [{"network": network, "no_answer": why} for network, why in found.silent.items()]
+    named = ((venue, {"market": venue.market} if venue.market else {}) for venue in found.silent)
+    return [{"network": venue.network, **market, "no_answer": found.silent[venue]} for venue, market in named]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +16,10 @@ from autopilot.errors import ConfigError
 
 if TYPE_CHECKING:
     from autopilot.clock import Clock
+    from autopilot.pilot import Pilot
     from autopilot.settings import Settings
+
+_GLANCE = timedelta(milliseconds=50)
 
 
 def record_rates(config: Path | None, state: Path | None, *, once: bool) -> None:
@@ -30,16 +33,24 @@ def record_rates(config: Path | None, state: Path | None, *, once: bool) -> None
     clock, ended = SystemClock(), list[int]()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, _: ended.append(number))  # a list, as an event's lock is not safe in a handler
-    with single_instance(settings.state), closing(Store.open(settings.state)) as store:
-        pilot = make_pilot(settings, clock, store, live=False)
-        while not ended:
-            pilot.poll()
-            troubles = [f"{network}: {why}" for kind in pilot.troubles.values() for network, why in kind.items()]
-            asked = len(pilot.world.adapters) - 1
-            typer.echo(f"{clock.now():%Y-%m-%d %H:%M:%S} {asked} networks asked; {'; '.join(troubles) or 'all answered'}")
-            if once:
-                break
-            _sleep(clock, clock.now() + settings.daemon.poll, ended)
+    with single_instance(settings.state), closing(Store.open(settings.state)) as store, ExitStack() as held:
+        pilot = make_pilot(settings, clock, store, held, live=False)
+        _record(pilot, clock, settings.daemon.poll, ended, once=once)
+
+
+def _record(pilot: Pilot, clock: Clock, every: timedelta, ended: Sequence[int], *, once: bool) -> None:
+    """Poll by poll, each taken in once everybody has answered or is late."""
+    while not ended:
+        pilot.poll()
+        while pilot.waits and not ended:
+            clock.wait(_GLANCE, threading.Event())
+        pilot.take_in()
+        troubles = [f"{network}: {why}" for kind in pilot.troubles.values() for network, why in kind.items()]
+        asked = len(pilot.world.adapters) - 1
+        typer.echo(f"{clock.now():%Y-%m-%d %H:%M:%S} {asked} networks asked; {'; '.join(troubles) or 'all answered'}")
+        if once:
+            break
+        _sleep(clock, clock.now() + every, ended)
 
 
 def _sleep(clock: Clock, until: datetime, ended: Sequence[int]) -> None:
@@ -58,11 +69,11 @@ def fetch_rates(network: str, since: datetime, gpu: str | None, config: Path | N
 
     settings = _settings(config, state)
     devices = rig(settings, gpu)
-    adapters = make_adapters(settings, SystemClock(), devices)
-    adapter = network_of(adapters, network)
-    if adapter.history is None:
-        raise ConfigError(f"{network} publishes no past rates; `autopilot rates record` keeps them from now on")
-    past = adapter.history.hours(devices, since)
+    with ExitStack() as held:
+        adapter = network_of(make_adapters(settings, SystemClock(), devices, held), network)
+        if adapter.history is None:
+            raise ConfigError(f"{network} publishes no past rates; `autopilot rates record` keeps them from now on")
+        past = adapter.history.hours(devices, since)
     with closing(Store.open(settings.state)) as store, store.atomic():
         store.rates.remember((each.venue, each.model, each.hour, each.rate) for each in past)
     typer.echo(f"{network}: {len(past):,} hours since {since:%Y-%m-%d %H:%M} UTC")

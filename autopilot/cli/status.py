@@ -112,6 +112,7 @@ def _as_json(snapshot: Snapshot) -> dict[str, Any]:
             "live": beat.live,
             "silent": dict(beat.silent),
             "quarantine": dict(beat.quarantine),
+            "ignorance": beat.ignorance,
         },
         "devices": [_device(each) for each in snapshot.devices],
     }
@@ -189,9 +190,11 @@ def _daemon(snapshot: Snapshot) -> tuple[str, str | None]:
 
 
 def _troubles(beat: Heartbeat | None) -> Iterator[str]:
-    """What is wrong with networks, and what to do where a person must."""
+    """What is wrong with networks and with learning, and what to do where a person must."""
     if beat is not None:
         for network, why in beat.silent.items():
             yield plain(f"{network} gave no answer to the last poll: {why}")
         for network, why in beat.quarantine.items():
             yield plain(f"{network} is not asked any more: {why}; correct it, then start the daemon again")
+        if beat.ignorance:
+            yield plain(beat.ignorance)

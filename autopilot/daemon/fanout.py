@@ -3,37 +3,44 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, as_completed
+from contextlib import suppress
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
-from autopilot.clock import stopwatch
-from autopilot.pilot.world import Gather
 from autopilot.units import span_text
 
+K = TypeVar("K")
 
-def at_once(deadline: timedelta) -> Gather:
-    """A gatherer that gives every question a thread of its own, and all of them together so much time.
 
-    What has no answer by then is a TimeoutError; its thread runs on until its own time limit and is not listened to any more.
+def beside(question: Callable[[], Any]) -> Future[Any]:
+    """Ask in a thread of its own, and do not wait for the answer.
+
+    The thread runs on until its own time limit; it keeps no process from ending.
     """
+    future: Future[Any] = Future()
 
-    def gather(questions: Sequence[Callable[[], Any]]) -> list[Any]:
-        late = TimeoutError(f"no answer within {span_text(deadline)}")
-        outcomes: list[Any] = [late] * len(questions)
+    def ask() -> None:
+        try:
+            outcome = question()
+        except BaseException as error:  # noqa: BLE001  # the asker sorts them
+            future.set_exception(error)
+        else:
+            future.set_result(outcome)
 
-        def ask(index: int) -> None:
-            try:
-                outcomes[index] = questions[index]()
-            except Exception as error:  # noqa: BLE001  # the asker sorts them
-                outcomes[index] = error
+    threading.Thread(target=ask, daemon=True).start()
+    return future
 
-        threads = [threading.Thread(target=ask, args=(index,), daemon=True) for index in range(len(questions))]
-        end = stopwatch() + deadline.total_seconds()
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(max(0.0, end - stopwatch()))
-        return list(outcomes)
 
-    return gather
+def as_they_come(questions: Mapping[K, Callable[[], Any]], deadline: timedelta) -> Iterator[tuple[K, Any]]:
+    """Ask everybody at once; what each one gave, in the order in which they answer: its answer, or the exception that it ended with.
+
+    Who has no answer by the deadline comes last, with a TimeoutError.
+    """
+    asked = {beside(question): key for key, question in questions.items()}
+    with suppress(TimeoutError):
+        for future in as_completed(asked, deadline.total_seconds()):
+            yield asked.pop(future), future.exception() or future.result()
+    for key in asked.values():
+        yield key, TimeoutError(f"no answer within {span_text(deadline)}")

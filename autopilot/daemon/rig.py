@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 
 from autopilot.clock import Clock, SystemClock
 from autopilot.contracts import Adapter, NamedStrategy
-from autopilot.daemon.fanout import at_once
+from autopilot.daemon.fanout import beside
+from autopilot.daemon.learner import Learner
 from autopilot.errors import ConfigError
 from autopilot.guards import RigScope, chosen
 from autopilot.idle import Idle
@@ -51,15 +53,17 @@ def make_clock(settings: Settings) -> Clock:
     return ScaledClock(system, datetime.fromisoformat(anchor.read_text(encoding="utf-8")), settings.rig.speed)
 
 
-def make_pilot(settings: Settings, clock: Clock, store: Store, *, live: bool) -> Pilot:
-    """The pilot that the settings ask for. Raises ConfigError for anything that cannot fly."""
+def make_pilot(settings: Settings, clock: Clock, store: Store, closing: ExitStack, *, live: bool) -> Pilot:
+    """The pilot that the settings ask for; what it holds open is closed with ``closing``. Raises ConfigError for what cannot fly."""
     strategy = require(settings)
     devices = simulated_devices(settings.rig.simulated)
-    adapters = make_adapters(settings, clock, devices)
+    adapters = make_adapters(settings, clock, devices, closing)
+    learner = Learner()
+    closing.callback(learner.close)
     draw = Draw(settings.power.lit, settings.power.idle)
     draws = {device.id: draw for device in devices}
     power, limits = PowerPrice(settings.power.price), settings.limits.limits()
-    world = World(clock, devices, adapters, store, draws, power, limits, at_once(settings.daemon.answer))
+    world = World(clock, devices, adapters, store, draws, power, limits, beside, settings.daemon.answer, learner.teach)
     scopes = {network: adapter.scope for network, adapter in adapters.items()}
     return Pilot(world, strategy, (*chosen(settings.guards), RigScope(scopes)), live=live)
 
@@ -79,18 +83,20 @@ def _require_networks(settings: Settings) -> None:
         raise ConfigError("no network to fly to: add a table like [networks.akash]; `autopilot init` writes an example")
 
 
-def make_adapters(settings: Settings, clock: Clock, devices: tuple[Device, ...]) -> dict[NetworkId, Adapter]:
-    """Every network of the settings, and idle. Raises ConfigError."""
+def make_adapters(settings: Settings, clock: Clock, devices: tuple[Device, ...], closing: ExitStack) -> dict[NetworkId, Adapter]:
+    """Every network of the settings, and idle; they and the client that they share are closed with ``closing``. Raises ConfigError."""
     _require_networks(settings)
     adapters: dict[NetworkId, Adapter] = {}
     folder = _folder(settings.state)
     http = Http(clock)
+    closing.callback(http.close)
     tokens = Tokens(http, clock, keys=settings.tokens.keys(), folder=folder)
     for name, table in settings.networks.items():
         if name == IDLE.network:
             raise ConfigError("[networks.idle]: idle is always there, and cannot be configured")
         kit = Kit(NetworkId(name), clock, devices, folder, http.as_(name), tokens)
         adapters[kit.network] = make_adapter(*_adapter_and_table(name, table), kit)
+        closing.callback(adapters[kit.network].close)
     return {**adapters, IDLE.network: Idle(clock)}
 
 

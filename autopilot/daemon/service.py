@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
@@ -161,8 +161,14 @@ class Daemon:
 
     def _fly(self, store: Store) -> None:
         """Fly with one configuration: reloading is an end and a start, through the same door as after a crash."""
+        with ExitStack() as closing:
+            self._fly_until_called(store, closing)
+        if not self._ending and self._failure is None:
+            self._reload()
+
+    def _fly_until_called(self, store: Store, closing: ExitStack) -> None:
         clock = make_clock(self._settings)
-        pilot = make_pilot(self._settings, clock, store, live=self._live)
+        pilot = make_pilot(self._settings, clock, store, closing, live=self._live)
         cadence = Cadence.of(self._settings.daemon, self._settings.rig.speed)
         scheduler = BackgroundScheduler(timezone=UTC, executors={"default": ThreadPoolExecutor(1)})
         beat = _heart(self._settings, pilot, clock, self._notifier, live=self._live)
@@ -172,20 +178,15 @@ class Daemon:
         self._notifier.ready()
         self._sleep()
         scheduler.shutdown(wait=True)
-        for adapter in pilot.world.adapters.values():
-            adapter.close()
-        if not self._ending and self._failure is None:
-            self._reload()
 
     def _reload(self) -> None:
         try:
             settings = load(self._config).model_copy(update={"state": self._settings.state})
-            trial = make_pilot(settings, make_clock(settings), Store.in_memory(), live=False)
+            with ExitStack() as closing:
+                make_pilot(settings, make_clock(settings), Store.in_memory(), closing, live=False)
         except AutopilotError as error:
             log.error("the configuration was not taken over, the old one flies on: %s", error)  # noqa: TRY400  # one line, no traceback
             return
-        for adapter in trial.world.adapters.values():
-            adapter.close()
         log.info("the configuration was read again; the state file stays %s", settings.state)
         self._settings = settings
 
@@ -205,7 +206,7 @@ def _heart(settings: Settings, pilot: Pilot, clock: Clock, notifier: Notifier, *
     def beat(sentences: Mapping[DeviceId, str]) -> None:
         store = pilot.world.store
         with store.atomic():
-            store.journal.beat(clock.now(), started_at, os.getpid(), {**body, **pilot.troubles})
+            store.journal.beat(clock.now(), started_at, os.getpid(), {**body, **pilot.troubles, "ignorance": pilot.ignorance})
         notifier.alive(f"{len(sentences)} devices, {len(pilot.open_switches)} switches under way")
 
     return beat

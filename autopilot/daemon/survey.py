@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 from autopilot.contracts import Adapter
+from autopilot.daemon.fanout import as_they_come
 from autopilot.errors import AdapterError
-from autopilot.model.device import IDLE, Device, NetworkId
-from autopilot.model.market import Answer, Quote
+from autopilot.model.device import IDLE, Device, DeviceId, NetworkId, Venue
+from autopilot.model.market import Answer, Quote, Silence
 from autopilot.model.power import Draw, PowerPrice
-from autopilot.pilot.world import Gather
 from autopilot.units import UsdPerHour
 
 
@@ -38,44 +39,64 @@ class Survey:
     at: datetime
     """When the last answer was in, so that no figure has an age below nothing."""
     offers: Sequence[Offer]
-    silent: Mapping[NetworkId, str]
+    silent: Mapping[Venue, str]
+    """Why, of a network by its name alone; of one venue of a network that has others, by the venue."""
     power: UsdPerHour
     """What serving adds to the power bill of any of the GPUs."""
+    awaited: frozenset[NetworkId] = frozenset()
+    """The networks that may still answer."""
+    kept: frozenset[Venue] = frozenset()
+    """Venues that are silent, and whose last quotes are among the offers."""
 
 
 def survey(
-    adapters: Mapping[NetworkId, Adapter], devices: Sequence[Device], draw: Draw, price: PowerPrice, at: datetime, gather: Gather
-) -> Survey:
-    """Ask every network once, all at the same time, from ``at`` on."""
+    adapters: Mapping[NetworkId, Adapter], devices: Sequence[Device], draw: Draw, price: PowerPrice, at: datetime, deadline: timedelta
+) -> Iterator[Survey]:
+    """Ask every network once, all at the same time, from ``at`` on: what is known before anybody has answered, and after each answer.
+
+    The last one is whole, at the deadline at the latest.
+    """
     asked = {network: adapter for network, adapter in adapters.items() if network != IDLE.network}
-    outcomes = gather([partial(adapter.rates.quotes, devices) for adapter in asked.values()])
-    power = (draw.lit - draw.idle) * price.at(at)
     named = {device.id: device for device in devices}
-    offers: list[Offer] = []
-    silent: dict[NetworkId, str] = {}
-    for network, outcome in zip(asked, outcomes, strict=True):
-        if isinstance(outcome, BaseException):
-            told = isinstance(outcome, AdapterError | TimeoutError)
-            silent[network] = str(outcome).removeprefix(f"{network}: ") if told else f"{type(outcome).__name__}: {outcome}"
-        else:
-            offers += (Offer(named[answer.device], answer, power) for answer in outcome if answer.device in named)
-    last = max((offer.answer.seen_at for offer in offers), default=at)
-    return Survey(max(at, last), sorted(offers, key=_best_first), silent, power)
+    found = Survey(at, [], {}, (draw.lit - draw.idle) * price.at(at), frozenset(asked))
+    yield found
+    for network, outcome in as_they_come({name: partial(each.rates.quotes, devices) for name, each in asked.items()}, deadline):
+        found = _with(replace(found, awaited=found.awaited - {network}), network, outcome, named)
+        yield found
+
+
+def _with(found: Survey, network: NetworkId, outcome: Any, named: Mapping[DeviceId, Device]) -> Survey:
+    """The same with one network's answers, or with the reason for its silence."""
+    if isinstance(outcome, BaseException):
+        told = isinstance(outcome, AdapterError | TimeoutError)
+        why = str(outcome).removeprefix(f"{network}: ") if told else f"{type(outcome).__name__}: {outcome}"
+        return replace(found, silent={**found.silent, Venue(network): why})
+    answers = [answer for answer in outcome if not isinstance(answer, Silence) and answer.device in named]
+    silent = {answer.venue: answer.reason.removeprefix(f"{network}: ") for answer in outcome if isinstance(answer, Silence)}
+    offers = [*found.offers, *(Offer(named[answer.device], answer, found.power) for answer in answers)]
+    last = max((answer.seen_at for answer in answers), default=found.at)
+    return replace(found, at=max(found.at, last), offers=sorted(offers, key=_best_first), silent={**found.silent, **silent})
 
 
 def with_last_good(found: Survey, remembered: Iterable[tuple[Answer, str]], devices: Sequence[Device]) -> Survey:
-    """The same, with the newest quotes that still count of the networks that gave no answer; their age tells them apart.
+    """The same, with the newest quotes that still count of those who gave no answer; their age tells them apart.
 
     ``remembered`` is what was answered before, oldest first, each with the model of its device.
     """
-    newest = {(answer.venue, model): answer for answer, model in remembered if answer.venue.network in found.silent}
+    told, silent = {offer.answer.venue for offer in found.offers}, found.silent.keys()
+    newest = {
+        (answer.venue, model): answer
+        for answer, model in remembered
+        if answer.venue not in told and not silent.isdisjoint((answer.venue, Venue(answer.venue.network)))
+    }
     kept = [
         Offer(device, replace(answer, device=device.id), found.power)
         for device in devices
         for (_, model), answer in newest.items()
         if model == device.model and isinstance(answer, Quote) and answer.usable(found.at)
     ]
-    return replace(found, offers=sorted([*found.offers, *kept], key=_best_first))
+    venues = frozenset(offer.answer.venue for offer in kept)
+    return replace(found, offers=sorted([*found.offers, *kept], key=_best_first), kept=venues)
 
 
 def _best_first(offer: Offer) -> tuple[str, float, str]:

@@ -42,9 +42,11 @@ class Heartbeat:
     """Its time is moved by hand, as in the demo: how long ago it beat cannot be told."""
     devices: tuple[Device, ...]
     silent: Mapping[str, str]
-    """Networks that did not answer the last poll, and why."""
+    """Networks that gave no answer when they were last asked, or not for all of their venues, and why."""
     quarantine: Mapping[str, str]
     """Networks that are not asked any more, and why."""
+    ignorance: str = ""
+    """Why the strategy could not learn its last lesson; empty where it could."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,7 @@ def read_heartbeat(store: Store) -> Heartbeat | None:
         tuple(Device(DeviceId(ident), model, index=index) for ident, model, index in told["devices"]),
         told["silent"],
         told["quarantine"],
+        told.get("ignorance", ""),
     )
 
 

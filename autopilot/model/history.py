@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from autopilot.model.device import Venue
 from autopilot.model.market import Answer, Quote
+from autopilot.model.plan import EntryCost
 from autopilot.units import HOUR, UsdPerHour
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ class Record:
 
     def __init__(self) -> None:
         self._series: dict[Key, Series] = {}
+        self._entries: Mapping[Key, EntryCost] = {}
 
     def learn(self, answer: Answer, model: str) -> None:
         """Add what a network answered for a device of this model."""
@@ -95,19 +97,29 @@ class Record:
         """Add the rate of an hour, named by its start: it is known when the hour is over."""
         self.add(key, hour + HOUR, rate)
 
+    def enter(self, costs: Mapping[Key, EntryCost]) -> None:
+        """What arriving at the venues costs from now on."""
+        self._entries = dict(costs)
+
     def until_now(self) -> History:
         """What is known at this moment. It stays so, however the record grows."""
-        return History(self._series, {key: len(series) for key, series in self._series.items()})
+        return History(self._series, {key: len(series) for key, series in self._series.items()}, self._entries)
 
 
 class History:
-    """The record cut at the instant it was taken."""
+    """The record cut at the instant it was taken. A pickle of it holds its points and nothing later, and none of what was folded."""
 
-    __slots__ = ("_known", "_series")
+    __slots__ = ("_known", "_series", "entries")
 
-    def __init__(self, series: Mapping[Key, Series], known: Mapping[Key, int]) -> None:
+    def __init__(self, series: Mapping[Key, Series], known: Mapping[Key, int], entries: Mapping[Key, EntryCost] | None = None) -> None:
         self._series = series
         self._known = known
+        self.entries: Mapping[Key, EntryCost] = entries or {}
+        """What arriving costs, as last known at the instant of the cut."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        points = {key: [(p.as_of, None if p.rate is None else p.rate.count) for p in self.points(*key)] for key in self}
+        return _restored, (points, dict(self.entries))
 
     def __iter__(self) -> Iterator[Key]:
         return iter(self._known)
@@ -139,3 +151,12 @@ class History:
             if known == model
         }
         return pd.DataFrame(columns).sort_index()
+
+
+def _restored(points: Mapping[Key, Sequence[tuple[datetime, int | None]]], entries: Mapping[Key, EntryCost]) -> History:
+    record = Record()
+    for key, known in points.items():
+        for as_of, count in known:
+            record.add(key, as_of, None if count is None else UsdPerHour(count))
+    record.enter(entries)
+    return record.until_now()

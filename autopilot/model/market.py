@@ -8,7 +8,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from autopilot.model.device import DeviceId, Venue
-from autopilot.units import ALL, Share, UsdPerHour
+from autopilot.units import ALL, NONE, Share, UsdPerHour
 
 NO_QUOTE_LIFE = timedelta(hours=2)
 """How long a NoQuote counts: one missed hourly poll is forgiven."""
@@ -58,6 +58,28 @@ class Working:
 
 
 @dataclass(frozen=True, slots=True)
+class Room:
+    """How many more GPUs of this rig a venue takes at its rate, and how the pay falls from one to the next.
+
+    All GPUs of the rig that are there count, whatever their model. Raises ValueError for less than no place.
+    """
+
+    places: int | None = None
+    """How many still fit, beside those that are there or on their way; None where no limit is known."""
+    fall: Share = NONE
+    """By which share each further GPU earns less than the one before; the quoted rate is that of the first."""
+
+    def __post_init__(self) -> None:
+        if self.places is not None and self.places < 0:
+            msg = f"a venue cannot have less than no place: {self.places}"
+            raise ValueError(msg)
+
+
+ROOMY = Room()
+"""No limit, and the same pay for each: where nothing else is known."""
+
+
+@dataclass(frozen=True, slots=True)
 class Quote:
     """What a venue would pay for a device now.
 
@@ -87,6 +109,8 @@ class Quote:
     native: NativePrice | None = None
     workings: tuple[Working, ...] = ()
     """How the figures above came about, line by line."""
+    room: Room = ROOMY
+    """For how many GPUs of this rig it holds."""
 
     def __post_init__(self) -> None:
         if self.gross.count < 0 or self.idle.count < 0:
@@ -100,14 +124,19 @@ class Quote:
             raise ValueError(msg)
 
     @property
-    def expected(self) -> UsdPerHour:
-        """Gross for the occupied share of the hour, idle pay for the rest, after fees; before power."""
+    def busy(self) -> UsdPerHour:
+        """While a job runs, after fees."""
         busy = self.gross
         for fee in self.fees:
             busy = busy - self.gross.scaled(fee.share)
+        return busy
+
+    @property
+    def expected(self) -> UsdPerHour:
+        """Gross for the occupied share of the hour, idle pay for the rest, after fees; before power."""
         if self.occupancy is ALL:
-            return busy
-        return busy.scaled(self.occupancy) + self.idle.scaled(self.occupancy.complement())
+            return self.busy
+        return self.busy.scaled(self.occupancy) + self.idle.scaled(self.occupancy.complement())
 
     def age(self, now: datetime) -> timedelta:
         """How old the figure is, not how long ago we asked."""
@@ -138,6 +167,17 @@ class NoQuote:
 
 
 Answer = Quote | NoQuote
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """One venue of a network gave no answer, while others of it did: nothing is known anew, and its last quotes count until they expire.
+
+    Where the whole network is silent, its adapter raises ``Transient`` instead.
+    """
+
+    venue: Venue
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)

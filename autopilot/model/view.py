@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from autopilot.model.device import IDLE, Device, DeviceId, Venue
+from autopilot.model.experience import Experience
 from autopilot.model.history import History
 from autopilot.model.market import Answer, Quote
 from autopilot.model.node import Placement
@@ -31,6 +32,8 @@ class View:
     power: PowerPrice
     fixed: frozenset[DeviceId] = frozenset()
     """Devices that cannot be moved now: a switch is open on them, or they are fenced."""
+    experience: Experience = Experience()
+    """What the rig has seen of being hired."""
 
     def free(self) -> Iterator[Device]:
         """The devices that a decision may move."""

@@ -8,12 +8,12 @@ from datetime import datetime
 
 from autopilot.model.device import IDLE, DeviceId, Venue
 from autopilot.model.market import Answer, Basis, Quote
-from autopilot.model.node import Observation
+from autopilot.model.node import Observation, Phase
 from autopilot.model.power import Draw
 from autopilot.model.switch import State, Switch
 from autopilot.pilot.world import World
 from autopilot.store.ledger import Entry, Kind, Meter
-from autopilot.units import Usd
+from autopilot.units import ALL, Usd, UsdPerHour
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +23,30 @@ class Mode:
     venue: Venue
     lit: bool
     dark: bool
+    works: bool = False
+    """Whether it was seen at work."""
+    pays: UsdPerHour | None = None
+    """What that work pays, where the node says it."""
+
+    def rate(self, quote: Quote) -> UsdPerHour:
+        """What it earns an hour: what its leases pay, else the quote's rate at work, or while waiting.
+
+        Where a quote expects every hour to be paid there is no waiting.
+        """
+        if self.pays is not None:
+            return self.pays
+        return quote.busy if self.works or quote.occupancy == ALL else quote.idle
 
 
 def mode_of(placement: Venue, seen: Observation | None, switch: Switch | None) -> Mode:
     """The mode of a device that was seen at its venue, or that a switch is moving."""
-    lit = placement != IDLE and seen is not None and seen.phase.lit
-    if switch is not None and switch.state is not State.DRAINING and not lit:
+    if seen is not None and placement != IDLE and seen.phase.lit:
+        pays = [lease.pays for lease in seen.leases if lease.pays is not None]
+        told = sum(pays, UsdPerHour(0)) if pays and len(pays) == len(seen.leases) else None
+        return Mode(placement, lit=True, dark=False, works=seen.phase is Phase.BUSY or bool(seen.leases), pays=told)
+    if switch is not None and switch.state is not State.DRAINING:
         return Mode(switch.target, lit=False, dark=True)
-    return Mode(placement, lit, dark=False)
+    return Mode(placement, lit=False, dark=False)
 
 
 class Booker:
@@ -63,7 +79,7 @@ class Booker:
     def _entries(self, device: DeviceId, mode: Mode, start: datetime, end: datetime, answer: Answer | None) -> list[Entry]:
         entries = []
         if mode.lit and isinstance(answer, Quote):
-            earned = self._meter.run((Kind.EARNED, device, mode.venue), answer.expected, end - start)
+            earned = self._meter.run((Kind.EARNED, device, mode.venue), mode.rate(answer), end - start)
             entries.append(Entry(start, end, device, mode.venue, Kind.EARNED, earned, answer.basis))
         if mode.dark:
             entries.append(Entry(start, end, device, mode.venue, Kind.DARK, Usd(0), Basis.REALISED))

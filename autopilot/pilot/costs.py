@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from autopilot.contracts import Adapter
 from autopilot.model.device import Device, DeviceId, NetworkId, Venue
+from autopilot.model.history import Key
 from autopilot.model.node import Placement
 from autopilot.model.plan import EntryCost, ExitCost
 
@@ -41,3 +42,17 @@ class Costs:
         except Exception as error:  # noqa: BLE001
             log.warning("%s: the cost of leaving is not known anew: %s", placement.venue, error)
         return self._exits.get(key)
+
+
+def dearest(entries: Mapping[tuple[Venue, DeviceId], EntryCost], devices: Sequence[Device]) -> dict[Key, EntryCost]:
+    """What arriving costs a GPU of a model: of its devices, the most in every respect."""
+    models = {device.id: device.model for device in devices}
+    most: dict[Key, EntryCost] = {}
+    for (venue, device), cost in entries.items():
+        key = (venue, models[device])
+        most[key] = _worse(most[key], cost) if key in most else cost
+    return most
+
+
+def _worse(one: EntryCost, other: EntryCost) -> EntryCost:
+    return EntryCost(max(one.boot, other.boot), max(one.ramp, other.ramp), max(one.fee, other.fee), max(one.least_stay, other.least_stay))

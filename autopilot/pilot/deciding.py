@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,17 +28,23 @@ class Verdict:
     vetoes: Mapping[DeviceId, str] = field(default_factory=dict)
 
 
+class Lapse(Hold):
+    """A Hold because the strategy failed: it says nothing about any device."""
+
+    __slots__ = ()
+
+
 def ask(strategy: NamedStrategy, view: View) -> Decision:
-    """The strategy's decision; a Hold that says what went wrong where it raised or asked for something illegal."""
+    """The strategy's decision; a Lapse that says what went wrong where it raised or asked for something illegal."""
     try:
         decision = strategy.strategy.decide(view)
         check(decision, view)
     except StrategyError as error:
         log.error("strategy %s: %s", strategy.name, error)  # noqa: TRY400  # the message says it all
-        return Hold(view.now, f"{strategy.name}: {error}")
+        return Lapse(view.now, f"{strategy.name}: {error}")
     except Exception as error:  # a stranger's strategy may raise anything; doubt means stay
         log.exception("strategy %s failed", strategy.name)
-        return Hold(view.now, f"{strategy.name} failed, so nothing moves: {type(error).__name__}: {error}")
+        return Lapse(view.now, f"{strategy.name} failed, so nothing moves: {type(error).__name__}: {error}")
     return decision
 
 
@@ -60,20 +66,29 @@ def check(decision: Decision, view: View) -> None:
     json.dumps(describe(decision))  # what the journal cannot keep is no decision
 
 
-def judge(decision: Decision, view: View, guards: Sequence[Guard], past: Mapping[DeviceId, Sequence[Switch]]) -> Verdict:
-    """Let every guard look at every move; the first veto counts. What is left is judged again: moves may belong together."""
+def judge(
+    decision: Decision,
+    view: View,
+    guards: Sequence[Guard],
+    past: Mapping[DeviceId, Sequence[Switch]],
+    under_way: Collection[DeviceId] = (),
+) -> Verdict:
+    """Let every guard look at every move; the first veto counts. What is left is judged again: moves may belong together.
+
+    The moves of devices that are under way already were judged when they were opened: guards see them, and they are not made again.
+    """
     devices: dict[DeviceId, Device] = {device.id: device for device in view.devices}
     vetoes: dict[DeviceId, str] = {}
     moves, before = decision.moves, None
     while moves != before:
-        for move in moves:
+        for move in (each for each in moves if each.device not in under_way):
             case = Case(move, moves, view, devices[move.device], past.get(move.device, ()))
             reasons = (guard.veto(case) for guard in guards)
             veto = next((reason for reason in reasons if reason), None)
             if veto:
                 vetoes[move.device] = veto
         before, moves = moves, tuple(move for move in moves if move.device not in vetoes)
-    return Verdict(decision, moves, vetoes)
+    return Verdict(decision, tuple(move for move in moves if move.device not in under_way), vetoes)
 
 
 def describe(decision: Decision) -> dict[str, Any]:

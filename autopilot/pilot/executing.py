@@ -7,14 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from autopilot.economics import net_rate
 from autopilot.errors import AdapterError, NodeFault
-from autopilot.model.device import IDLE, Device, DeviceId, NetworkId, Venue
+from autopilot.model.device import IDLE, DeviceId, NetworkId, Venue
 from autopilot.model.market import Answer, Basis
 from autopilot.model.node import Phase
 from autopilot.model.plan import EntryCost, Move, Plan
 from autopilot.model.switch import State, Switch, SwitchId
-from autopilot.model.view import View
 from autopilot.pilot.costs import Costs
 from autopilot.pilot.observing import Sightings, end_of, look
 from autopilot.pilot.world import World
@@ -47,6 +45,7 @@ class Executor:
         self.stuck: dict[DeviceId, str] = {}
         """Devices with an open switch to or from a network that is not there any more: nothing is told to any node about them."""
         self._faults: dict[tuple[DeviceId, Venue], str] = {}
+        self._recalls: dict[DeviceId, str] = {}
         for switch in self._journal.open_switches():
             self._take_up(switch, now)
 
@@ -68,7 +67,16 @@ class Executor:
         self._journal.open(switch, plan.reason)
         self.open[move.device] = Progress(switch, "opened")
 
-    def settle(self, sightings: dict[DeviceId, Sightings], view: View) -> list[Switch]:
+    def doubtful(self, answers: Mapping[tuple[Venue, DeviceId], Answer]) -> set[DeviceId]:
+        """The devices that still drain, and whose move deserves another look: something was heard since it was decided."""
+        draining = (progress.switch for progress in self.open.values() if progress.switch.state is State.DRAINING)
+        return {switch.device for switch in draining if _heard(answers, switch)}
+
+    def recall(self, device: DeviceId, why: str) -> None:
+        """The move of a device that still drains is not wanted any more: it turns back when it is settled next."""
+        self._recalls[device] = why
+
+    def settle(self, sightings: dict[DeviceId, Sightings], now: datetime) -> list[Switch]:
         """Advance every open switch until nothing changes at this instant. Returns those that ended.
 
         What was seen is renewed in ``sightings`` after every command, so a node that obeys at once costs no further tick.
@@ -77,12 +85,12 @@ class Executor:
         for _ in range(_PASSES):
             before = self._signature(sightings)
             for device in list(self.open):
-                switch = self._advance(device, sightings[device], view)
+                switch = self._advance(device, sightings[device], now)
                 if switch.state.over:
                     ended.append(switch)
                     del self.open[device]
                 ends = {switch.source.network, switch.target.network}
-                sightings[device].update(look(self._world.adapters, self._devices[device], ends, view.now))
+                sightings[device].update(look(self._world.adapters, self._devices[device], ends, now))
             if self._signature(sightings) == before:
                 break
         return ended
@@ -94,16 +102,16 @@ class Executor:
             for device, progress in self.open.items()
         ]
 
-    def _advance(self, device: DeviceId, sightings: Sightings, view: View) -> Switch:
+    def _advance(self, device: DeviceId, sightings: Sightings, now: datetime) -> Switch:
         """Ask the machine until it stays, journal every state, obey the last command."""
         switch = self.open[device].switch
         limits = self._world.limits.covering(self._boot(switch))
-        sight = self._sight(switch, sightings, view)
-        step = advance(switch, sight, view.now, limits)
+        sight = self._sight(switch, sightings)
+        step = advance(switch, sight, now, limits)
         while step.switch.state is not switch.state:
-            self._enter(step.switch, switch.state, step.why, view.now)
+            self._enter(step.switch, switch.state, step.why, now)
             switch = step.switch
-            step = advance(switch, sight, view.now, limits)
+            step = advance(switch, sight, now, limits)
         self.open[device] = Progress(switch, step.why)
         if step.command:
             self._obey(step.command, switch, sightings)
@@ -129,14 +137,13 @@ class Executor:
             entry = Entry(now, now, switch.device, switch.target, Kind.FEE, fee, Basis.ESTIMATE, switch.id)
             self._world.store.ledger.book([entry])
 
-    def _sight(self, switch: Switch, sightings: Sightings, view: View) -> Sight:
+    def _sight(self, switch: Switch, sightings: Sightings) -> Sight:
         source = end_of(sightings[switch.source.network], switch.source)
         target = end_of(sightings[switch.target.network], switch.target)
         fault = self._faults.pop((switch.device, switch.target), None)
         if fault is not None and switch.state is State.STARTING:
             target = replace(target, phase=Phase.FAULT, note=fault)
-        gone = gain_is_gone(switch, self._devices[switch.device], view) if switch.state is State.DRAINING else ""
-        return Sight(source, target, gone)
+        return Sight(source, target, self._recalls.pop(switch.device, ""))
 
     def _obey(self, command: Command, switch: Switch, sightings: Sightings) -> None:
         network = command.venue.network
@@ -170,16 +177,7 @@ class Executor:
         return [str(other) for other, seen in sightings.items() if other not in free and seen.phase is not Phase.ABSENT]
 
 
-def gain_is_gone(switch: Switch, device: Device, view: View) -> str:
-    """Why a switch that still drains is no longer wanted, by quotes newer than its plan; empty while it is."""
-    source, target = switch.source, switch.target
-    if not _newer(view.quotes, source, target, device, switch.opened_at):
-        return ""
-    here, there = net_rate(view, device, source), net_rate(view, device, target)
-    return "" if there > here else f"the lead is gone: {target} has {there:.4g} net, {source} {here:.4g}"
-
-
-def _newer(quotes: Mapping[tuple[Venue, DeviceId], Answer], source: Venue, target: Venue, device: Device, than: datetime) -> bool:
-    answers = [quotes.get((venue, device.id)) for venue in (source, target) if venue != IDLE]
-    known = [answer for answer in answers if answer is not None]
-    return len(known) == len(answers) and any(answer.seen_at > than for answer in known)
+def _heard(answers: Mapping[tuple[Venue, DeviceId], Answer], switch: Switch) -> bool:
+    """Whether both ends are known, and one of them anew since the switch was opened: silence takes no offer back."""
+    told = [answers.get((venue, switch.device)) for venue in (switch.source, switch.target) if venue != IDLE]
+    return None not in told and any(answer is not None and answer.seen_at > switch.opened_at for answer in told)

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from autopilot.contracts import NamedStrategy
 from autopilot.guards import Guard
-from autopilot.model.device import IDLE, Device, DeviceId, NetworkId, Venue
-from autopilot.model.node import Observation, Placement
-from autopilot.model.plan import Hold, Plan
+from autopilot.model.device import Device, DeviceId, NetworkId, Venue
+from autopilot.model.node import Observation, Phase, Placement
+from autopilot.model.plan import Decision, Hold, Plan
 from autopilot.model.switch import State, Switch
 from autopilot.model.view import View
 from autopilot.pilot.booking import Booker, Mode, mode_of
 from autopilot.pilot.costs import Costs
-from autopilot.pilot.deciding import Verdict, ask, describe, judge
+from autopilot.pilot.deciding import Lapse, Verdict, ask, describe, judge
 from autopilot.pilot.executing import Executor, Progress
+from autopilot.pilot.experiencing import Experiencer
+from autopilot.pilot.learning import Learning
 from autopilot.pilot.observing import Register, Sightings, look
 from autopilot.pilot.polling import Poller
+from autopilot.pilot.viewing import Viewer
 from autopilot.pilot.world import World
 from autopilot.store.context import pack
 from autopilot.store.journal import Ruling
@@ -36,7 +40,7 @@ class Pilot:
     def __init__(self, world: World, strategy: NamedStrategy, guards: Sequence[Guard] = (), *, live: bool = True) -> None:
         now = world.clock.now()
         self._world = world
-        self._strategy = strategy
+        self._learning = Learning(world, strategy)
         self._guards = guards
         self._live = live
         self._devices = tuple(sorted(world.devices, key=lambda device: device.id))
@@ -44,13 +48,17 @@ class Pilot:
         self._costs = Costs(world.adapters)
         self._executor = Executor(world, self._costs, now)
         self._poller = Poller(world)
+        self._viewer = Viewer(world, self._costs, self._poller.record)
         self._booker = Booker(world)
+        self._experiencer = Experiencer(world)
         self._fences = world.store.journal.fences()
         self._past: dict[DeviceId, list[Switch]] = {device.id: [] for device in self._devices}
         for switch in world.store.journal.switches():
             if switch.state.over:
                 self._past.setdefault(switch.device, []).append(switch)
         self._notes: dict[DeviceId, str] = {}
+        self._asides: dict[DeviceId, str] = {}
+        """What the strategy says now of devices that are under way already."""
         self._said: dict[DeviceId, str] = {}
         self._last = now
 
@@ -66,21 +74,44 @@ class Pilot:
 
     @property
     def troubles(self) -> dict[str, dict[NetworkId, str]]:
-        """The networks that did not answer the last poll, and those that are not asked any more, each with the reason."""
+        """The networks that did not answer when they were last asked, and those that are not asked any more, each with the reason."""
         return {"silent": dict(self._poller.silent), "quarantine": dict(self._poller.quarantine)}
 
-    def poll(self) -> None:
-        """Ask every network for its rates and for what it has paid, and keep the answers.
+    @property
+    def ignorance(self) -> str:
+        """Why the strategy could not learn its last lesson; empty where it could."""
+        return self._learning.trouble
 
-        The time until now is booked first: it was flown by the quotes that were in force.
+    @property
+    def waits(self) -> bool:
+        """Whether some network may still answer in time what it was asked."""
+        return self._poller.waits
+
+    def poll(self) -> None:
+        """Begin to ask every network for its rates and for what it has paid. What they answer is taken in as it comes.
+
+        The time until an answer is taken in is booked first: it was flown by the quotes that were in force.
         """
+        self.take_in()
         self._book(self._world.clock.now())
         self._poller.collect()
         self._poller.poll()
 
     def collect(self) -> None:
-        """Ask every network for what it has paid, and book it. Nothing is decided for it."""
+        """Begin to ask every network for what it has paid. Nothing is decided for it."""
         self._poller.collect()
+
+    def take_in(self) -> None:
+        """Take in what the networks have answered until now, and what was learned. Every tick does it first."""
+        if self._poller.come:
+            self._book(self._world.clock.now())
+        self._poller.take()
+        if self._learning.wanted and not self._poller.waits:
+            now = self._world.clock.now()
+            self._viewer.entries(self._poller.usable(now), self._register.placements)
+            self._learning.begin(self._poller.record, now)
+        if self._learning.take():
+            self._poller.fresh = True
 
     def heading(self, device: DeviceId) -> Venue:
         """The venue that a device is on, or on its way to."""
@@ -95,19 +126,16 @@ class Pilot:
         return dict(self._executor.open)
 
     def learn(self) -> None:
-        """Let the strategy learn from all that is known; one that fails stays as it is."""
-        try:
-            wiser = self._strategy.strategy.fit(self._poller.record.until_now())
-        except Exception:  # a stranger's strategy may raise anything; the last good one flies on
-            log.exception("strategy %s could not learn", self._strategy.name)
-            return
-        self._strategy = NamedStrategy(self._strategy.name, wiser, self._strategy.parameters)
+        """Let the strategy learn from all that is known, once the networks that were asked have answered; one that fails stays as it is."""
+        self._learning.want()
+        self.take_in()
 
     def tick(self) -> dict[DeviceId, str]:
         """Observe, settle, book, decide, guard, open; then say one sentence about each device.
 
         It goes on until nothing more can change at this instant, so it may be called as often or as seldom as one likes.
         """
+        self.take_in()
         now = self._world.clock.now()
         if now < self._last:
             return self._say(now, f"the clock went back from {self._last} to {now}: nothing is done until it catches up")
@@ -115,10 +143,15 @@ class Pilot:
         self._fences = self._world.store.journal.fences()  # a human may have lifted one since the last tick
         sightings = {device.id: look(self._world.adapters, device, self._world.adapters, now) for device in self._devices}
         self._book(now)
+        self._experiencer.look(self._register.placements, sightings, now)
         self._settle(sightings, now)
+        freed = self._freed(sightings)
         self._take_note(sightings, now)
-        if self._poller.fresh and self._decide(now):
+        self._experiencer.publish(self._poller.usable(now))
+        waiting = set() if self._poller.fresh else {device.id for device in self._devices} - freed
+        if (self._poller.fresh or freed) and self._decide(now, waiting):
             self._settle(sightings, now)
+        self._experiencer.look(self._register.placements, sightings, now)  # what this tick has brought about begins here
         self._booker.set({device.id: self._mode(device, sightings[device.id]) for device in self._devices}, now)
         return self._say(now)
 
@@ -131,16 +164,25 @@ class Pilot:
     def _settle(self, sightings: dict[DeviceId, Sightings], now: datetime) -> None:
         if not self._executor.open:
             return
-        for switch in self._executor.settle(sightings, self._view(now)):
+        for switch in self._executor.settle(sightings, now):
             self._past[switch.device].append(switch)
+            self._asides.pop(switch.device, None)
             if switch.state is State.SETTLED:
                 self._register.arrived(switch.device, switch.target, now)
             elif switch.state is State.STRANDED:
                 self._fences = self._world.store.journal.fences()
             self._notes[switch.device] = f"{self._label(switch.device)}: {switch.source} -> {switch.target} {switch.state}"
 
+    def _freed(self, sightings: dict[DeviceId, Sightings]) -> set[DeviceId]:
+        """The devices whose job has ended since the last tick: a free moment, at which moving breaks nothing (docs/market.md §4)."""
+        before = [each for each in self._register.placements.values() if each.seen.phase is Phase.BUSY]
+        freed = {each.device for each in before if sightings[each.device][each.venue.network].phase is Phase.READY}
+        return freed - self._executor.open.keys()
+
     def _take_note(self, sightings: dict[DeviceId, Sightings], now: datetime) -> None:
         for device in self._devices:
+            if device.id in self._executor.open:
+                self._register.keep_watching(device.id, sightings[device.id])
             if device.id in self._executor.open or device.id in self._executor.stuck:
                 continue
             conflict = self._register.take_note(device, sightings[device.id], now)
@@ -150,26 +192,47 @@ class Pilot:
                     self._world.store.journal.fence(device.id, now, conflict)
                 self._fences[device.id] = conflict
 
-    def _decide(self, now: datetime) -> bool:
-        """True when a switch was opened."""
+    def _decide(self, now: datetime, waiting: set[DeviceId]) -> bool:
+        """True when a switch was opened, or is to turn back. Those that wait for the next quotes are not asked about."""
         self._poller.fresh = False
-        view = self._view(now)
-        decision = ask(self._strategy, view)
-        verdict = judge(decision, view, self._guards, self._past)
+        strategy, view = self._learning.strategy, self._view(now, waiting)
+        decision = ask(strategy, view)
+        under_way = {device.id for device in view.free()} & self._executor.open.keys()
+        verdict = judge(decision, view, self._guards, self._past, under_way)
         ruling = Ruling(
             now,
-            {"name": self._strategy.name, "parameters": dict(self._strategy.parameters)},
+            {"name": strategy.name, "parameters": dict(strategy.parameters)},
             pack(view),
             describe(decision),
             {str(device): veto for device, veto in verdict.vetoes.items()},
+            self._world.store.rates.last(),
+            self._learning.lesson,
         )
         with self._world.store.atomic():
             self._world.store.journal.rule(ruling)
             if self._live and isinstance(decision, Plan):
                 for move in verdict.allowed:
                     self._executor.begin(move, decision, now)
-        self._notes = {device.id: self._note(device, verdict) for device in self._devices}
-        return self._live and bool(verdict.allowed)
+        self._notes |= {device.id: self._note(device, verdict) for device in self._devices if device.id not in waiting}
+        recalled = self._look_again(decision, under_way)
+        return recalled or (self._live and bool(verdict.allowed))
+
+    def _look_again(self, decision: Decision, under_way: set[DeviceId]) -> bool:
+        """Turn back those who still drain and would not be moved any more. True where there is one.
+
+        A move to somewhere else than where they are going is a reason to go on: from there the next decision may move them.
+        """
+        if isinstance(decision, Lapse):  # doubt moves nothing, and turns nothing back
+            return False
+        targets = {move.device: move.target for move in decision.moves}
+        for device in under_way:
+            heading = self._executor.open[device].switch.target
+            self._asides.pop(device, None)
+            if device not in targets:
+                self._executor.recall(device, f"the gain is gone: {decision.notes.get(device) or decision.reason}")
+            elif targets[device] != heading:
+                self._asides[device] = f"{targets[device]} is wanted now, and looked at again from {heading}"
+        return not under_way <= targets.keys()
 
     def _note(self, device: Device, verdict: Verdict) -> str:
         decision = verdict.decision
@@ -180,26 +243,12 @@ class Pilot:
             return f"{note}; dry run: nothing was moved"
         return note
 
-    def _view(self, now: datetime) -> View:
+    def _view(self, now: datetime, waiting: set[DeviceId]) -> View:
         quotes = self._poller.usable(now)
-        venues = {venue for venue, _ in quotes} | {IDLE} | {placement.venue for placement in self._register.placements.values()}
-        costs = {(venue, device.id): self._costs.entry(device, venue) for venue in sorted(venues) for device in self._devices}
-        entries = {key: cost for key, cost in costs.items() if cost is not None}
-        leaving = {device: self._costs.exit(placement) for device, placement in self._register.placements.items()}
-        exits = {device: cost for device, cost in leaving.items() if cost is not None}
-        fixed = {*self._executor.open, *self._executor.stuck, *self._fences, *self._register.doubts, *(leaving.keys() - exits.keys())}
-        return View(
-            now,
-            self._devices,
-            self.placements,
-            {key: answer for key, answer in quotes.items() if key in entries},
-            self._poller.record.until_now(),
-            entries,
-            exits,
-            self._world.draws,
-            self._world.power,
-            frozenset(fixed),
-        )
+        going = self._executor.open.keys() - self._executor.doubtful(quotes)
+        fixed = {*going, *self._executor.stuck, *self._fences, *self._register.doubts, *waiting}
+        view = self._viewer.view(now, quotes, self._register.placements, fixed)
+        return replace(view, experience=self._experiencer.experience(now))
 
     def _mode(self, device: Device, sightings: Sightings) -> Mode:
         venue = self._register.placements[device.id].venue
@@ -228,7 +277,8 @@ class Pilot:
             return f"{device.label}: fenced: {self._fences[device.id]}"
         if device.id in self._executor.open:
             progress = self._executor.open[device.id]
-            return f"{device.label}: {progress.switch.source} -> {progress.switch.target}: {progress.why}"
+            aside = f"; {self._asides[device.id]}" if device.id in self._asides else ""
+            return f"{device.label}: {progress.switch.source} -> {progress.switch.target}: {progress.why}{aside}"
         for reasons in (self._executor.stuck, self._register.doubts):
             if device.id in reasons:
                 return f"{device.label}: {reasons[device.id]}"

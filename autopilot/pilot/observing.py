@@ -90,6 +90,13 @@ class Register:
             self.placements[device.id] = replace(self.placements[device.id], seen=sightings[IDLE.network])
         return None
 
+    def keep_watching(self, device: DeviceId, sightings: Sightings) -> None:
+        """Renew what is seen of a device that a switch is moving, as long as it is at its venue: how long its work takes yet, say."""
+        placement = self.placements[device]
+        seen = present(sightings).get(placement.venue.network)
+        if seen is not None:
+            self.placements[device] = replace(placement, seen=seen)
+
     def _doubt(self, device: Device, believed: NetworkId, sightings: Sightings) -> None:
         blind = [f"{network} ({seen.note})" for network, seen in sightings.items() if seen.phase is Phase.UNKNOWN]
         if believed not in sightings:

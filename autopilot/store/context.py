@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from autopilot.errors import StoreError
 from autopilot.model.device import Device, DeviceId, NetworkId, Venue
-from autopilot.model.history import History
+from autopilot.model.experience import Experience, Odds, Tally
+from autopilot.model.history import History, Key
 from autopilot.model.market import Answer
 from autopilot.model.node import Lease, Observation, Phase, Placement
 from autopilot.model.plan import EntryCost, ExitCost
@@ -30,6 +31,7 @@ def pack(view: View) -> dict[str, Any]:
         "draws": [[device, draw.lit.count, draw.idle.count] for device, draw in view.draws.items()],
         "power": _power(view),
         "fixed": sorted(view.fixed),
+        "experience": _experience(view.experience),
     }
 
 
@@ -58,11 +60,25 @@ def _unpack(body: Mapping[str, Any], now: datetime, quotes: Mapping[tuple[Venue,
         {DeviceId(device): Draw(Watts(lit), Watts(idle)) for device, lit, idle in body["draws"]},
         PowerPrice(UsdPerKwh(flat), {instant(hour): UsdPerKwh(price) for hour, price in hours}),
         frozenset(DeviceId(device) for device in body["fixed"]),
+        _experienced(body.get("experience", ((), ()))),
     )
 
 
 _POWER_AHEAD = timedelta(days=2)
 """How much of a tariff that changes by the hour is kept with a decision: what a plan could have looked at."""
+
+
+def pack_entries(entries: Mapping[Key, EntryCost]) -> list[list[Any]]:
+    """What arriving costs, by venue and model, as JSON can hold it."""
+    return [[*_venue(venue), model, *_entry(cost)] for (venue, model), cost in entries.items()]
+
+
+def unpack_entries(rows: Sequence[Sequence[Any]]) -> dict[Key, EntryCost]:
+    """What was packed. Raises StoreError for what another version has packed."""
+    try:
+        return {(Venue(NetworkId(network), market), model): _entry_cost(rest) for network, market, model, *rest in rows}
+    except (TypeError, ValueError) as error:
+        raise StoreError(f"a lesson in the state file was recorded by another version, and cannot be read: {error}") from None
 
 
 def _power(view: View) -> list[Any]:
@@ -105,3 +121,23 @@ def _placed(row: list[Any], now: datetime) -> Placement:
         for i, start, until, breakable, pays in leases
     )
     return Placement(DeviceId(device), venue, instant(since), Observation(DeviceId(device), venue, Phase(phase), now, held))
+
+
+def _experience(experience: Experience) -> list[list[Any]]:
+    """As JSON keeps it, a float comes back to the last bit."""
+    tallies = [
+        [*_venue(venue), device, tally.model, tally.hires, tally.expected, tally.jobs, tally.hours]
+        for (venue, device), tally in experience.tallies.items()
+    ]
+    odds = [
+        [*_venue(venue), model, stamp(each.as_of), each.latest, each.mean, each.spread] for (venue, model), each in experience.odds.items()
+    ]
+    return [tallies, odds]
+
+
+def _experienced(parts: Sequence[Sequence[Any]]) -> Experience:
+    tallies, odds = parts
+    return Experience(
+        {(Venue(NetworkId(n), m), DeviceId(device)): Tally(model, *sums) for n, m, device, model, *sums in tallies},
+        {(Venue(NetworkId(n), m), model): Odds(instant(as_of), *figures) for n, m, model, as_of, *figures in odds},
+    )

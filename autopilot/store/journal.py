@@ -10,8 +10,10 @@ from datetime import datetime
 from typing import Any
 
 from autopilot.model.device import Device, DeviceId, NetworkId, Venue
-from autopilot.model.plan import PlanId
+from autopilot.model.history import Key
+from autopilot.model.plan import EntryCost, PlanId
 from autopilot.model.switch import Event, State, Switch, SwitchId
+from autopilot.store.context import pack_entries, unpack_entries
 from autopilot.store.schema import Connection, instant, stamp
 
 _SWITCH = "id, plan, device, source_network, source_market, target_network, target_market, state, since, opened_at"
@@ -39,6 +41,26 @@ class Ruling:
     decision: Mapping[str, Any]
     vetoes: Mapping[str, str]
     """By device."""
+    known: int = 0
+    """The number of the last answer that was known."""
+    lesson: int | None = None
+    """The last lesson that the strategy had learned; None where it was as configured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """All that a strategy was fitted to, so that the same can be learned again."""
+
+    cut_at: datetime
+    """When the history was cut for it."""
+    strategy: Mapping[str, Any]
+    """Its name and parameters."""
+    base: int | None
+    """The lesson that it had learned before; None where it was as configured."""
+    known: int
+    """The number of the last answer in the history."""
+    entries: Mapping[Key, EntryCost]
+    """What arriving cost."""
 
 
 class Journal:
@@ -53,17 +75,39 @@ class Journal:
         digest = hashlib.sha256(body.encode()).hexdigest()[:16]
         self._connection.execute("INSERT OR IGNORE INTO contexts VALUES (?, ?)", (digest, body))
         self._connection.execute(
-            "INSERT INTO decisions (at, strategy, context, decision, vetoes) VALUES (?, ?, ?, ?, ?)",
-            (stamp(ruling.at), json.dumps(ruling.strategy), digest, json.dumps(ruling.decision), json.dumps(ruling.vetoes)),
+            "INSERT INTO decisions (at, strategy, context, decision, vetoes, known, lesson) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                *(stamp(ruling.at), json.dumps(ruling.strategy), digest, json.dumps(ruling.decision), json.dumps(ruling.vetoes)),
+                *(ruling.known, ruling.lesson),
+            ),
         )
 
     def rulings(self) -> Iterator[Ruling]:
         """Every decision, oldest first."""
         rows = self._connection.execute(
-            "SELECT at, strategy, body, decision, vetoes FROM decisions JOIN contexts ON hash = context ORDER BY decisions.id"
+            "SELECT at, known, lesson, strategy, body, decision, vetoes"
+            " FROM decisions JOIN contexts ON hash = context ORDER BY decisions.id"
         )
-        for at, strategy, context, decision, vetoes in rows:
-            yield Ruling(instant(at), json.loads(strategy), json.loads(context), json.loads(decision), json.loads(vetoes))
+        for at, known, lesson, *bodies in rows:
+            strategy, context, decision, vetoes = map(json.loads, bodies)
+            yield Ruling(instant(at), strategy, context, decision, vetoes, known, lesson)
+
+    def learn(self, lesson: Lesson, at: datetime) -> int:
+        """Record that from this instant on a lesson is in force. Its number; they are counted from 1."""
+        told = (json.dumps(lesson.strategy), lesson.base, lesson.known, json.dumps(pack_entries(lesson.entries)))
+        cursor = self._connection.execute(
+            "INSERT INTO lessons (cut_at, at, strategy, base, known, entries) VALUES (?, ?, ?, ?, ?, ?)",
+            (stamp(lesson.cut_at), stamp(at), *told),
+        )
+        return int(cursor.lastrowid or 0)
+
+    def lessons(self) -> dict[int, Lesson]:
+        """Every lesson by its number, in the order in which they were learned."""
+        rows = self._connection.execute("SELECT id, cut_at, strategy, base, known, entries FROM lessons ORDER BY id")
+        return {
+            number: Lesson(instant(cut_at), json.loads(strategy), base, known, unpack_entries(json.loads(entries)))
+            for number, cut_at, strategy, base, known, entries in rows
+        }
 
     def open(self, switch: Switch, why: str) -> None:
         """Begin a switch. Raises StoreError where the device has an open one: the database itself forbids two."""

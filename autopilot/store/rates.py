@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from autopilot.model.device import DeviceId, NetworkId, Venue
-from autopilot.model.market import Answer, Basis, Fee, NativePrice, NoQuote, Quote, Working
+from autopilot.model.market import ROOMY, Answer, Basis, Fee, NativePrice, NoQuote, Quote, Room, Working
 from autopilot.store.schema import Connection, instant, stamp
 from autopilot.units import Share, UsdPerHour
 
@@ -43,6 +43,15 @@ class RateBook:
             f"SELECT {_COLUMNS} FROM quotes WHERE seen_at > ? AND seen_at <= ? ORDER BY id",  # noqa: S608
             (low, high),
         )
+        return map(_answer, rows)
+
+    def last(self) -> int:
+        """The number of the last answer; they are counted from 1 as they come in."""
+        return int(self._connection.execute("SELECT coalesce(max(id), 0) FROM quotes").fetchone()[0])
+
+    def numbered(self, after: int, until: int) -> Iterator[tuple[Answer, str]]:
+        """The answers after one number and up to another, in the order in which they came in, each with its device's model."""
+        rows = self._connection.execute(f"SELECT {_COLUMNS} FROM quotes WHERE id > ? AND id <= ? ORDER BY id", (after, until))  # noqa: S608
         return map(_answer, rows)
 
     def latest(self, count: int) -> list[tuple[Venue, str, UsdPerHour | None]]:
@@ -107,6 +116,8 @@ def _detail(quote: Quote) -> str | None:
         detail["native"] = [native.token, str(native.per_hour), str(native.usd_per_token), stamp(native.as_of)]
     if quote.workings:
         detail["workings"] = [[working.text, *working.inputs] for working in quote.workings]
+    if quote.room != ROOMY:
+        detail["room"] = [quote.room.places, quote.room.fall.count]
     return json.dumps(detail) if detail else None
 
 
@@ -131,6 +142,7 @@ def _answer(row: Sequence[Any]) -> tuple[Answer, str]:
         tuple(Fee(name, Share(count)) for name, count in extra.get("fees", ())),
         _native(extra.get("native")),
         tuple(Working(text, tuple(inputs)) for text, *inputs in extra.get("workings", ())),
+        _room(extra.get("room")),
     )
     return quote, model
 
@@ -140,3 +152,10 @@ def _native(parts: Sequence[str] | None) -> NativePrice | None:
         return None
     token, per_hour, price, as_of = parts
     return NativePrice(token, Decimal(per_hour), Decimal(price), instant(as_of))
+
+
+def _room(parts: Sequence[Any] | None) -> Room:
+    if parts is None:
+        return ROOMY
+    places, fall = parts
+    return Room(places, Share(fall))

@@ -83,7 +83,37 @@ CREATE TABLE heartbeat (
 ) STRICT;
 """
 
-MIGRATIONS: tuple[tuple[str, str], ...] = (("first_flight", TABLES),)
+EXPERIENCE = """
+CREATE TABLE hires (
+    id INTEGER PRIMARY KEY,
+    seen_at TEXT NOT NULL, device TEXT NOT NULL, network TEXT NOT NULL, market TEXT NOT NULL, lease TEXT NOT NULL,
+    since TEXT, ended TEXT
+) STRICT;
+CREATE INDEX running_hires ON hires (device) WHERE ended IS NULL;
+CREATE TABLE tallies (
+    network TEXT NOT NULL, market TEXT NOT NULL, device TEXT NOT NULL, model TEXT NOT NULL, at TEXT NOT NULL,
+    hires REAL NOT NULL, expected REAL NOT NULL, jobs REAL NOT NULL, hours REAL NOT NULL,
+    PRIMARY KEY (network, market, device)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE odds (
+    network TEXT NOT NULL, market TEXT NOT NULL, model TEXT NOT NULL, as_of TEXT NOT NULL,
+    latest REAL NOT NULL, mean REAL NOT NULL, spread REAL NOT NULL,
+    PRIMARY KEY (network, market, model)
+) STRICT, WITHOUT ROWID;
+"""
+
+LESSONS = """
+CREATE TABLE lessons (
+    id INTEGER PRIMARY KEY,
+    cut_at TEXT NOT NULL, at TEXT NOT NULL, strategy TEXT NOT NULL, base INTEGER REFERENCES lessons (id),
+    known INTEGER NOT NULL, entries TEXT NOT NULL
+) STRICT;
+ALTER TABLE decisions ADD COLUMN known INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE decisions ADD COLUMN lesson INTEGER REFERENCES lessons (id);
+UPDATE decisions SET known = coalesce((SELECT max(id) FROM quotes WHERE seen_at <= decisions.at), 0);
+"""
+
+MIGRATIONS: tuple[tuple[str, str], ...] = (("first_flight", TABLES), ("experience", EXPERIENCE), ("lessons", LESSONS))
 """Name and statements, in order. A name that was once released is never changed or removed."""
 _MIGRATION_SET = "yield-autopilot"
 

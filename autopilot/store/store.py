@@ -1,4 +1,4 @@
-"""The three books and the connection that they share."""
+"""The books and the connection that they share."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from autopilot.store.experience import ExperienceBook
 from autopilot.store.journal import Journal
 from autopilot.store.ledger import Ledger
 from autopilot.store.rates import RateBook
@@ -20,6 +21,7 @@ class Store:
         self.rates = RateBook(connection)
         self.journal = Journal(connection)
         self.ledger = Ledger(connection)
+        self.experience = ExperienceBook(connection)
 
     @classmethod
     def open(cls, path: Path) -> Store:
@@ -38,7 +40,7 @@ class Store:
 
     @contextmanager
     def atomic(self) -> Iterator[None]:
-        """All of it or nothing, over all three books."""
+        """All of it or nothing, over all books."""
         with self.connection.atomic():
             yield
 

@@ -11,13 +11,22 @@ import pytest
 from autopilot.contracts import NodeDriver, RateSource
 from autopilot.errors import AdapterError, Refused, Transient
 from autopilot.model.device import IDLE, Device, Venue
-from autopilot.model.market import Quote
+from autopilot.model.market import Answer, Quote, Silence
 from autopilot.model.node import Phase
 from autopilot.testing.bench import Bench
 
 
 def _must(name: str, what: str) -> NotImplementedError:
     return NotImplementedError(f"give the fixture {name!r}: {what}")
+
+
+def _answers(source: RateSource, devices: Sequence[Device]) -> Sequence[Answer]:
+    """What it answers while nothing is wrong: then no venue is silent."""
+    answers = source.quotes(devices)
+    told = [answer for answer in answers if not isinstance(answer, Silence)]
+
+    assert len(told) == len(answers), "a venue is silent, and nothing is wrong"
+    return told
 
 
 class RateSourceContract:
@@ -50,7 +59,7 @@ class RateSourceContract:
 
     def test_every_device_is_answered(self, source: RateSource, devices: Sequence[Device]) -> None:
         """A quote or a NoQuote for each device asked about and for no other, one for each pair of a venue and a device."""
-        answers = source.quotes(devices)
+        answers = _answers(source, devices)
         pairs = [(answer.venue, answer.device) for answer in answers]
 
         assert {device.id for device in devices} == {answer.device for answer in answers}
@@ -58,22 +67,22 @@ class RateSourceContract:
 
     def test_only_what_was_asked_is_answered(self, source: RateSource, devices: Sequence[Device]) -> None:
         """The answer about a device does not depend on who else was asked about; nobody asked, nothing answered."""
-        together = {(answer.venue, answer.device) for answer in source.quotes(devices)}
-        alone = {(answer.venue, answer.device) for device in devices for answer in source.quotes([device])}
+        together = {(answer.venue, answer.device) for answer in _answers(source, devices)}
+        alone = {(answer.venue, answer.device) for device in devices for answer in _answers(source, [device])}
 
         assert together == alone
         assert not source.quotes([])
 
     def test_the_venues_are_of_one_network(self, source: RateSource, devices: Sequence[Device]) -> None:
         """And it is not idle, which is no network's to quote."""
-        networks = {answer.venue.network for answer in source.quotes(devices)}
+        networks = {answer.venue.network for answer in _answers(source, devices)}
 
         assert len(networks) == 1
         assert IDLE.network not in networks
 
     def test_the_figures_make_sense(self, source: RateSource, devices: Sequence[Device]) -> None:
         """What the types cannot refuse: fees beyond the rate, a job that takes no time, a figure or an absence out of nowhere."""
-        for answer in source.quotes(devices):
+        for answer in _answers(source, devices):
             if isinstance(answer, Quote):
                 assert answer.expected.count >= 0, "the fees are more than the rate"
                 assert answer.job_length is None or answer.job_length > timedelta(0)
@@ -83,7 +92,7 @@ class RateSourceContract:
 
     def test_the_times_are_utc(self, source: RateSource, devices: Sequence[Device]) -> None:
         """Of every answer, and none describes an instant after the one at which it was seen."""
-        for answer in source.quotes(devices):
+        for answer in _answers(source, devices):
             as_of = answer.as_of or answer.seen_at
             times = [answer.seen_at, as_of, *([answer.expires] if isinstance(answer, Quote) else [])]
 

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from autopilot.model.device import Device, Venue
-from autopilot.model.switch import Switch
+from autopilot.model.switch import State, Switch
 from autopilot.sim.node import Manner
 from autopilot.store.schema import Connection
 from autopilot.store.store import Store
@@ -141,7 +141,7 @@ class Lab:
         return self.fleet.store.journal.switches()
 
     def fly(self, name: str) -> None:
-        """Fly the device there, which is wished for once, through every cut, until that switch is over.
+        """Fly the device there, which is wished for until it has left, through every cut, until that switch is over.
 
         Raises AssertionError where it never is, where two nodes held the device, and where something written was lost.
         """
@@ -150,7 +150,7 @@ class Lab:
         fleet.wish(name)
         pilot, polled = None, None
         while not self._over(before) and fleet.clock.now() < end + self.away:
-            if len(self.switches) > before:
+            if len(self.switches) > before and self.switches[-1].state is not State.DRAINING:
                 fleet.wishes.targets.clear()
             try:
                 pilot = pilot or fleet.restart()

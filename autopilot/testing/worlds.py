@@ -18,6 +18,7 @@ from autopilot.model.plan import Decision, EntryCost, ExitCost, Hold, Move, Plan
 from autopilot.model.power import Draw, PowerPrice
 from autopilot.model.view import View
 from autopilot.pilot import Pilot, World
+from autopilot.pilot.world import Ask, Teach, at_the_desk, in_turn
 from autopilot.sim.clock import SimClock
 from autopilot.sim.node import Manner, Memory, SimNode
 from autopilot.store.store import Store
@@ -147,13 +148,16 @@ class Fleet:
         self.guards = guards
         self.draws: Mapping[DeviceId, Draw] = {each.id: draw for each in self.devices}
         self.power = power
+        self.ask: Ask = in_turn
+        self.teach: Teach = at_the_desk
+        self.patience = timedelta(minutes=2)
         self.pilot = self.restart()
 
     def restart(self, *, live: bool = True) -> Pilot:
         """A new pilot that knows nothing but what the store and the nodes tell."""
         adapters: dict[NetworkId, Adapter] = {site.network: site for site in self.sites.values()}
         adapters[IDLE.network] = Idle(self.clock)
-        world = World(self.clock, self.devices, adapters, self.store, self.draws, self.power)
+        world = World(self.clock, self.devices, adapters, self.store, self.draws, self.power, ask=self.ask, patience=self.patience, teach=self.teach)
         self.pilot = Pilot(world, NamedStrategy("wishes", self.wishes), self.guards, live=live)
         return self.pilot
 

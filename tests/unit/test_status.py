@@ -101,6 +101,16 @@ def test_networks_that_do_not_answer_are_named(run: Run) -> None:
     assert "render is not asked any more: wrong key; correct it, then start the daemon again" in text
 
 
+def test_a_strategy_that_could_not_learn_says_so(run: Run) -> None:
+    """It flies on as it was, and nobody has to guess why it is no wiser."""
+    fly(ignorance="forecast could not learn, and flies on as it was: the process that learned ended with -9")
+
+    assert "forecast could not learn, and flies on as it was: the process that learned ended with -9" in run().stdout
+    assert "could not learn" in json.loads(run("--json").stdout)["daemon"]["ignorance"]
+    fly()
+    assert "could not learn" not in run().stdout
+
+
 def test_open_switches_and_fences_are_shown(run: Run) -> None:
     """What is under way, and what waits for a person."""
     at = fly()

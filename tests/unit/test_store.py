@@ -16,17 +16,17 @@ from hypothesis import strategies as st
 
 from autopilot.errors import StoreError
 from autopilot.model.device import NetworkId, Venue
-from autopilot.model.market import Answer, Basis, Fee, NativePrice, NoQuote, Quote
+from autopilot.model.market import Answer, Basis, Fee, NativePrice, NoQuote, Quote, Room
 from autopilot.model.node import Lease, Observation, Phase, Placement
 from autopilot.model.plan import EntryCost, ExitCost, PlanId
 from autopilot.model.power import Draw, PowerPrice
 from autopilot.model.switch import Event, State, Switch, SwitchId
 from autopilot.store.context import pack, unpack
 from autopilot.store.imports import list_rates
-from autopilot.store.journal import Arrival, Ruling
-from autopilot.store.schema import instant, stamp
+from autopilot.store.journal import Arrival, Lesson, Ruling
+from autopilot.store.schema import MIGRATIONS, instant, stamp
 from autopilot.store.store import Store
-from autopilot.testing.views import MODEL, START, device, venue, view
+from autopilot.testing.views import MODEL, START, answer, device, venue, view
 from autopilot.units import HOUR, Share, Usd, UsdPerHour, UsdPerKwh, Watts
 
 GPU = device().id
@@ -74,7 +74,7 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 NATIVES = st.builds(NativePrice, TEXTS, st.decimals(0, 10**6, places=9), st.decimals(0, 10**6, places=9), st.just(START))
 VENUES = st.builds(Venue, TEXTS.map(NetworkId), TEXTS)
 QUOTES = st.builds(
-    lambda where, rates, times, basis, source, share, length, fees, native: Quote(
+    lambda where, rates, times, basis, source, share, length, fees, native, room: Quote(
         where,
         GPU,
         rates[0],
@@ -88,6 +88,7 @@ QUOTES = st.builds(
         length,
         fees,
         native,
+        room=room,
     ),
     VENUES,
     st.tuples(RATES, RATES),
@@ -98,6 +99,7 @@ QUOTES = st.builds(
     st.none() | SPANS,
     st.lists(st.builds(Fee, TEXTS, st.integers(0, 10**8).map(Share)), max_size=3).map(tuple),
     st.none() | NATIVES,
+    st.builds(Room, st.none() | st.integers(0, 10**6), st.integers(0, 10**9).map(Share)),
 )
 NO_QUOTES = st.builds(NoQuote, VENUES, st.just(GPU), st.just(START + HOUR), TEXTS, st.none() | st.just(START))
 
@@ -120,6 +122,49 @@ def test_answers_are_given_by_the_time_they_were_seen(store: Store) -> None:
 
     assert answers[1:3] == [answer for answer, _ in store.rates.answers(START, START + 2 * HOUR)]
     assert answers[2:] == [answer for answer, _ in store.rates.answers(START + HOUR)]
+
+
+def test_answers_are_numbered_as_they_come_in(store: Store) -> None:
+    """By number they are told apart even where they were seen at one instant."""
+    answers = [answer(name, device(), "0.40", START, START) for name in ("akash", "nosana", "render")]
+    with store.atomic():
+        store.rates.record((each, MODEL) for each in answers)
+
+    assert 3 == store.rates.last()
+    assert [(each, MODEL) for each in answers[1:]] == list(store.rates.numbered(1, 3))
+    assert [] == list(store.rates.numbered(3, 9))
+
+
+def test_a_lesson_is_kept_with_what_it_was_learned_from(store: Store) -> None:
+    """Each by its number, the one that it stands upon, and what arriving cost."""
+    costs = {(venue("akash"), MODEL): EntryCost(HOUR, HOUR / 4, Usd.of("0.07"), 2 * HOUR)}
+    lessons = [Lesson(START, {"name": "pupil", "parameters": {}}, base, 7, costs) for base in (None, 1)]
+    with store.atomic():
+        numbers = [store.journal.learn(lesson, START + HOUR) for lesson in lessons]
+
+    assert dict(zip(numbers, lessons, strict=True)) == store.journal.lessons()
+    store.connection.execute("UPDATE lessons SET entries = '[[1, 2]]'")
+    with pytest.raises(StoreError, match="recorded by another version"):
+        store.journal.lessons()
+
+
+def test_a_decision_of_before_the_lessons_knew_what_was_seen_by_then(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A state file of an earlier version is brought to today's shape, and can be replayed as before."""
+    with monkeypatch.context() as earlier:
+        earlier.setattr("autopilot.store.schema.MIGRATIONS", [each for each in MIGRATIONS if each[0] != "lessons"])
+        old = Store.open(path)
+        with old.atomic():
+            old.rates.record((answer("akash", device(), "0.40", at, at), MODEL) for at in (START, START + HOUR))
+            old.connection.execute("INSERT INTO contexts VALUES ('x', '{}')")
+            for at in (START - HOUR, START, START + 2 * HOUR):
+                old.connection.execute(
+                    "INSERT INTO decisions (at, strategy, context, decision, vetoes) VALUES (?, '{}', 'x', '{}', '{}')", (stamp(at),)
+                )
+        old.close()
+    now = Store.open(path)
+
+    assert [(0, None), (1, None), (2, None)] == [(ruling.known, ruling.lesson) for ruling in now.journal.rulings()]
+    now.close()
 
 
 def test_hourly_history_is_kept_by_the_hour(store: Store) -> None:
