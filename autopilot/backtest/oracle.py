@@ -17,15 +17,13 @@ from datetime import timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from autopilot.units import HOUR, Usd, Watts, micros
+from autopilot.backtest.gains import NANO, Floats, Gains
+from autopilot.units import Usd, Watts
 
-Floats = NDArray[np.float64]
 Columns = NDArray[np.intp]
 
 NOWHERE = -1
 """Stands for idle in a path, where a venue is named by its column."""
-
-_NANO = 1e9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,6 +54,8 @@ class OracleResult:
     """Entries into a venue."""
     path: Columns
     """For each hour the venue that the device is on or on its way to, ``NOWHERE`` while idle."""
+    devices: int = 1
+    """How many devices the amounts are of; the path is that of the first."""
 
 
 def oracle(panel_rates: Floats, costs: Costs) -> OracleResult:
@@ -63,65 +63,27 @@ def oracle(panel_rates: Floats, costs: Costs) -> OracleResult:
 
     ``panel_rates`` has a row for each hour and a column for each venue, USD per hour, NaN where the rate is missing.
     """
-    terms = _Terms.of(panel_rates, costs)
-    return _fly(terms, _worths(terms))
+    # A milliwatt for an hour at one nano-dollar per kWh costs a millionth of a nano-dollar.
+    milliwatt = np.round(costs.tariff * NANO) / 1e6
+    draw = np.outer(milliwatt, [costs.idle_power.count] + [costs.power.count] * panel_rates.shape[1])
+    gains = Gains.of(panel_rates, draw, costs.downtime, costs.fee)
+    return _fly(gains, _worths(gains))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Terms:
-    """The panel and the costs in nano-dollars: a row for each hour, a column for each place. Column 0 is idle."""
-
-    income: Floats
-    """Of a whole hour."""
-    draw: Floats
-    """Power of a whole hour at a venue; in column 0 dark or idle."""
-    gain: Floats
-    """Income less power of a whole hour."""
-    entry: Floats
-    """What a move into a venue brings until the next decision, less what it costs."""
-    fee: float
-    span: int
-    """Full hours from a move to the next decision."""
-    rest: float
-    """The part of the last of them that the device serves."""
-
-    @classmethod
-    def of(cls, rates: Floats, costs: Costs) -> _Terms:
-        """In whole nano-dollars, as the ledger counts. A missing rate pays nothing."""
-        hours, venues = rates.shape
-        dark = micros(min(costs.downtime, hours * HOUR))
-        span = -(-dark // micros(HOUR))
-        rest = span - dark / micros(HOUR)
-        income = np.pad(np.nan_to_num(np.round(rates * _NANO)), ((0, 0), (1, 0)))
-        # A milliwatt for an hour at one nano-dollar per kWh costs a millionth of a nano-dollar.
-        milliwatt = np.round(costs.tariff * _NANO) / 1e6
-        draw = np.outer(milliwatt, [costs.idle_power.count] + [costs.power.count] * venues)
-        unlit = draw[:, :1]
-        fee = float(costs.fee.count)
-        entry = rest * _ahead(income - draw + unlit, max(span - 1, 0), 1) - _ahead(unlit, 0, span) - fee
-        return cls(income, draw, income - draw, entry, fee, span, rest)
-
-    def options(self, worth: Floats, hour: int) -> tuple[Floats, Floats]:
-        """The best net from an hour on, for each place: of staying there, and of going there from elsewhere."""
-        stay = self.gain[hour] + worth[hour + 1]
-        go = self.entry[hour] + (worth[hour + self.span] if self.span else stay)
-        go[0] = stay[0]
-        return stay, go
+def _options(gains: Gains, worth: Floats, hour: int) -> tuple[Floats, Floats]:
+    """The best net from an hour on, for each place: of staying there, and of going there from elsewhere."""
+    stay = gains.gain[hour] + worth[hour + 1]
+    go = gains.entry[hour] + (worth[hour + gains.span] if gains.span else stay)
+    go[0] = stay[0]
+    return stay, go
 
 
-def _ahead(amounts: Floats, skip: int, count: int) -> Floats:
-    """For each hour the sum over some hours, after skipping some; what lies past the end is nothing."""
-    hours = len(amounts)
-    running = np.pad(np.cumsum(np.pad(amounts, ((0, skip + count), (0, 0))), axis=0), ((1, 0), (0, 0)))
-    return running[skip + count :][:hours] - running[skip:][:hours]
-
-
-def _worths(terms: _Terms) -> Floats:
+def _worths(gains: Gains) -> Floats:
     """The best net from each hour on, by the place where one is free at its start."""
-    hours, places = terms.gain.shape
-    worth = np.zeros((hours + max(terms.span, 1), places))
+    hours, places = gains.gain.shape
+    worth = np.zeros((hours + max(gains.span, 1), places))
     for hour in reversed(range(hours)):
-        stay, go = terms.options(worth, hour)
+        stay, go = _options(gains, worth, hour)
         first = go.argmax()
         best = np.maximum(stay, go[first])
         # All leave for the same place, but for those who are there: nobody moves to where he is.
@@ -131,27 +93,27 @@ def _worths(terms: _Terms) -> Floats:
     return worth
 
 
-def _fly(terms: _Terms, worth: Floats) -> OracleResult:
+def _fly(gains: Gains, worth: Floats) -> OracleResult:
     """From idle, always to where the worth is; and add up."""
-    hours = len(terms.gain)
+    hours = len(gains.gain)
     path = np.zeros(hours, dtype=np.intp)
     lit = np.ones(hours)
     hour, place, moves = 0, 0, 0
     while hour < hours:
         until = hour + 1
-        stay, go = terms.options(worth, hour)
+        stay, go = _options(gains, worth, hour)
         if stay[place] < worth[hour, place]:
             go[place] = -np.inf
             place = int(go.argmax())
             if place:
                 moves += 1
-                until = hour + max(terms.span, 1)
+                until = hour + max(gains.span, 1)
                 lit[hour:until] = 0
-                lit[until - 1 : until] = terms.rest if terms.span else 1
+                lit[until - 1 : until] = gains.rest if gains.span else 1
         path[hour:until] = place
         hour = until
     rows = np.arange(hours)
-    gross = float((terms.income[rows, path] * lit).sum()) / _NANO
-    power = float((terms.draw[rows, path] * lit + terms.draw[:, 0] * (1 - lit)).sum()) / _NANO
-    fees = moves * terms.fee / _NANO
+    gross = float((gains.income[rows, path] * lit).sum()) / NANO
+    power = float((gains.draw[rows, path] * lit + gains.draw[:, 0] * (1 - lit)).sum()) / NANO
+    fees = moves * gains.fee / NANO
     return OracleResult(gross - fees - power, gross, fees, power, moves, path + NOWHERE)

@@ -26,13 +26,18 @@ class Result:
     course: Course
     terms: Terms
     oracle: OracleResult
-    """Of one device."""
+    """Of one device; in a market of jobs the informed bound of all."""
     flights: Sequence[Flight]
 
     @property
     def oracle_net(self) -> float:
         """USD over all devices."""
-        return self.oracle.net_usd * self.terms.gpus
+        return self.oracle.net_usd * self.terms.gpus / self.oracle.devices
+
+    @property
+    def oracle_moves(self) -> int:
+        """Over all devices."""
+        return self.oracle.moves * self.terms.gpus // self.oracle.devices
 
     def share(self, flight: Flight) -> float | None:
         """A strategy's net over the oracle's; None where perfect foresight earns nothing."""
@@ -56,7 +61,7 @@ def as_json(result: Result) -> dict[str, Any]:
             "end": zulu(course.end),
         },
         "costs": {"downtime_hours": terms.downtime / HOUR, "fee_usd": float(terms.fee)},
-        "oracle": {"net_usd": result.oracle_net, "moves": result.oracle.moves * terms.gpus},
+        "oracle": {"net_usd": result.oracle_net, "moves": result.oracle_moves} | ({"kind": "informed"} if course.jobs else {}),
         "strategies": [_strategy(result, flight) for flight in result.flights],
     }
 
@@ -85,12 +90,13 @@ def as_table(result: Result) -> Table:
 
     course, terms = result.course, result.terms
     title = f"{course.panel.gpu} x {terms.gpus}, {zulu(course.start)} to {zulu(course.end)}, {course.hours} h, dark {terms.downtime}"
-    caption = "regret: the share of what perfect foresight would have netted that was missed"
+    best = "the informed bound" if course.jobs else "perfect foresight"
+    caption = f"regret: the share of what {best} would have netted that was missed"
     table = Table(title=title, caption=caption, box=box.SIMPLE_HEAD, padding=0, show_edge=False)
     for name in ("strategy", "net $", "regret", "$/GPU-day", "moves", "dark h", "fees $", "power $", "s"):
         table.add_column(name, justify="left" if name == "strategy" else "right", overflow="fold")
     oracle = result.oracle_net
-    table.add_row("perfect foresight", f"{oracle:,.2f}", "", f"{result.per_gpu_day(oracle):.3f}", f"{result.oracle.moves * terms.gpus:,}")
+    table.add_row(best, f"{oracle:,.2f}", "", f"{result.per_gpu_day(oracle):.3f}", f"{result.oracle_moves:,}")
     table.add_section()
     for flight in sorted(result.flights, key=lambda flight: flight.totals.net, reverse=True):
         table.add_row(*_row(result, flight))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -13,8 +13,9 @@ from autopilot.contracts import NamedStrategy
 from autopilot.guards import Guard
 from autopilot.idle import Idle
 from autopilot.model.device import IDLE, Device, DeviceId, NetworkId, Venue
+from autopilot.model.market import Room
 from autopilot.model.power import Draw, PowerPrice
-from autopilot.model.switch import Limits
+from autopilot.model.switch import Limits, State
 from autopilot.pilot import Pilot, World
 from autopilot.sim.adapter import SimNetwork, next_change
 from autopilot.sim.clock import SimClock
@@ -27,11 +28,15 @@ from autopilot.units import HOUR, Usd, UsdPerHour
 if TYPE_CHECKING:
     import numpy as np
 
+    from autopilot.sim.jobs_network import JobsNetwork
+    from autopilot.sim.jobs_node import JobsMarket
     from autopilot.sim.panel import Panel
 
 
 _LEARN_EVERY = timedelta(days=1)
 """As often as the daemon's settings have it."""
+_STAYED = (State.DRAINING, State.REVERTING, State.REVERTED)
+"""A switch that never left its source is no move: its device was draining, and the gain was gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,8 @@ class Terms:
     draw: Draw = Draw()
     power: PowerPrice = PowerPrice()
     guards: Sequence[Guard] = ()
+    rooms: Mapping[NetworkId, Room] = field(default_factory=dict)
+    """For all GPUs of the rig, where it is limited."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +65,8 @@ class Course:
     start: datetime
     end: datetime
     """Exclusive."""
+    jobs: JobsMarket | None = None
+    """What hires, where the market is one of jobs; the panel then has what is paid while a job runs, and what is shown is expected."""
 
     @property
     def hours(self) -> int:
@@ -105,26 +114,37 @@ def fly(course: Course, terms: Terms, strategy: NamedStrategy, on_hour: Callable
             placements[device.id].append(pilot.heading(device.id))
         if on_hour:
             on_hour()
-    entries = sum(switch.target != IDLE for switch in store.journal.switches())
+    entries = sum(switch.target != IDLE and switch.state not in _STAYED for switch in store.journal.switches())
     return Flight(strategy.name, store.ledger.totals(), entries, stopwatch() - began, store, placements)
 
 
 def perfect(course: Course, terms: Terms) -> OracleResult:
-    """What one device could have netted with perfect foresight."""
+    """What one device could have netted with perfect foresight; in a market of jobs what all would have by the informed policy."""
     import numpy as np
 
     tariff = np.array([float(terms.power.at(course.start + hour * HOUR)) for hour in range(course.hours)])
+    if course.jobs is not None:
+        from autopilot.backtest import informed, jobflight
+
+        power = jobflight.Power(float(terms.draw.lit), float(terms.draw.idle), tariff)
+        costs = jobflight.costs(course.hours, terms.downtime / HOUR, float(terms.fee), power)
+        return informed.bound(course.jobs.tape, costs, terms.gpus)
     return oracle(course.scored, Costs(terms.downtime, terms.fee, terms.draw.lit, terms.draw.idle, tariff))
 
 
-def simulated(course: Course, terms: Terms, devices: Sequence[Device], clock: SimClock) -> list[SimNetwork]:
+def simulated(course: Course, terms: Terms, devices: Sequence[Device], clock: SimClock) -> Sequence[SimNetwork | JobsNetwork]:
     """The panel's networks as adapters, each with the same cost of entry."""
-    market = FluidMarket({course.panel.gpu: Tape(course.panel, course.shown)}, terms.lag)
+    if course.jobs is not None:
+        from autopilot.sim.jobs_network import JobsNetwork
+
+        names = [NetworkId(name) for name in course.panel.networks]
+        return [JobsNetwork(name, clock, course.jobs, devices, terms.downtime, terms.fee, late=terms.lag) for name in names]
+    market = FluidMarket({course.panel.gpu: Tape(course.panel, course.shown)}, terms.lag, terms.rooms)
     manner = Manner(boot=terms.downtime)
     return [SimNetwork(NetworkId(name), clock, market, devices, manner, terms.fee) for name in course.panel.networks]
 
 
-def _world(clock: SimClock, devices: Sequence[Device], networks: Sequence[SimNetwork], store: Store, terms: Terms) -> World:
+def _world(clock: SimClock, devices: Sequence[Device], networks: Sequence[SimNetwork | JobsNetwork], store: Store, terms: Terms) -> World:
     adapters = {network.network: network for network in networks}
     draws = {device.id: terms.draw for device in devices}
     return World(clock, devices, {**adapters, IDLE.network: Idle(clock)}, store, draws, terms.power, Limits())
@@ -141,8 +161,9 @@ def _past(course: Course, lag: int) -> Iterator[tuple[Venue, str, datetime, UsdP
         hour += HOUR
 
 
-def _hours(pilot: Pilot, clock: SimClock, networks: Sequence[SimNetwork], course: Course) -> Iterator[datetime]:
+def _hours(pilot: Pilot, clock: SimClock, networks: Sequence[SimNetwork | JobsNetwork], course: Course) -> Iterator[datetime]:
     """Fly hour by hour: poll, learn once a day, tick; tick at each change in between. Yields before time goes on."""
+    nodes = [network.node for network in networks]
     hour = course.start
     while hour < course.end:
         clock.move_to(hour)
@@ -152,7 +173,7 @@ def _hours(pilot: Pilot, clock: SimClock, networks: Sequence[SimNetwork], course
         pilot.tick()
         yield hour
         hour += HOUR
-        while (change := next_change(networks, clock.now())) is not None and change < hour:
+        while (change := next_change(nodes, clock.now())) is not None and change < hour:
             clock.move_to(change)
             pilot.tick()
     clock.move_to(course.end)

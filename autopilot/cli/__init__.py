@@ -11,7 +11,7 @@ import sys
 
 import typer
 
-from autopilot.cli import backtest, daemon, demo, inspect, rates, status
+from autopilot.cli import backtest, daemon, demo, inspect, rates, status, tune
 from autopilot.errors import AutopilotError, ConfigError, StoreError
 
 app = typer.Typer(
@@ -21,7 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (demo, daemon, status, inspect, backtest):
+for module in (demo, daemon, status, inspect, backtest, tune):
     module.register(app)
 app.add_typer(rates.app, name="rates")
 

@@ -13,7 +13,7 @@ from math import isnan
 from typing import TYPE_CHECKING
 
 from autopilot.model.device import Device, NetworkId, Venue
-from autopilot.model.market import NO_QUOTE_LIFE, Answer, Basis, NoQuote, Quote
+from autopilot.model.market import NO_QUOTE_LIFE, ROOMY, Answer, Basis, NoQuote, Quote, Room
 from autopilot.units import HOUR, Usd, UsdPerHour, hour_start
 
 if TYPE_CHECKING:
@@ -32,14 +32,19 @@ class Tape:
 
 
 class FluidMarket:
-    """Every network's rate for every GPU model, hour by hour."""
+    """Every network's rate for every GPU model, hour by hour, and its room for all GPUs of a rig where that is limited."""
 
-    def __init__(self, tapes: Mapping[str, Tape], lag: int = 1) -> None:
+    def __init__(self, tapes: Mapping[str, Tape], lag: int = 1, rooms: Mapping[NetworkId, Room] | None = None) -> None:
         self._tapes = tapes
         self._lag = lag * HOUR
+        self._rooms = rooms or {}
         # With no lag the present hour itself is shown, which is not over: what is shown then describes its start.
         self._known_after = min(self._lag, HOUR)
         self._columns = {model: {name: i for i, name in enumerate(tape.panel.networks)} for model, tape in tapes.items()}
+
+    def room(self, network: NetworkId) -> Room:
+        """For how many GPUs of one rig the network's rate holds in all, and how the pay falls."""
+        return self._rooms.get(network, ROOMY)
 
     def answer(self, network: NetworkId, device: Device, now: datetime) -> Answer | None:
         """What the network shows now: the row that is ``lag`` hours old. None where it knows no such GPU."""

@@ -8,11 +8,12 @@ from pathlib import Path
 from pydantic import Field
 
 from autopilot.kit import Kit
-from autopilot.kit.fields import SpanField, Table, UsdField
+from autopilot.kit.fields import ShareField, SpanField, Table, UsdField
+from autopilot.model.market import Room
 from autopilot.sim.adapter import SimNetwork
 from autopilot.sim.market import FluidMarket, Tape
 from autopilot.sim.node import Manner, Memory
-from autopilot.units import Usd
+from autopilot.units import NONE, Usd
 
 
 class SimulatorSettings(Table):
@@ -27,6 +28,10 @@ class SimulatorSettings(Table):
     fee: UsdField = Usd(0)
     jitter: float = Field(default=0.0, ge=0, lt=1)
     faults: float = Field(default=0.0, ge=0, le=1)
+    places: int | None = Field(default=None, ge=0)
+    """How many GPUs of the rig it pays; without a number, all."""
+    fall: ShareField = NONE
+    """By which share each further one earns less than the one before."""
 
 
 class Simulator:
@@ -37,7 +42,8 @@ class Simulator:
     def __call__(self, settings: SimulatorSettings, kit: Kit) -> SimNetwork:
         """The network of this name, with its nodes remembered in a file of the kit's folder. Raises DataError for bad rates."""
         models = sorted({device.model for device in kit.devices})
-        market = FluidMarket({model: _tape(settings, model, kit.clock.now()) for model in models})
+        rooms = {kit.network: Room(settings.places, settings.fall)}
+        market = FluidMarket({model: _tape(settings, model, kit.clock.now()) for model in models}, rooms=rooms)
         manner = Manner(settings.boot, settings.drain, settings.jitter, settings.faults, settings.seed)
         memory = Memory(kit.folder / f"simulated-{kit.network}.json")
         return SimNetwork(kit.network, kit.clock, market, kit.devices, manner, settings.fee, memory, silent=True)

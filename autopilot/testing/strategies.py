@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import pytest
 
+from autopilot.backtest.futures import FUTURES, Future, changed
 from autopilot.backtest.runner import Course, Terms, fly
 from autopilot.contracts import NamedStrategy, Strategy
 from autopilot.model.device import IDLE, DeviceId, Venue
@@ -22,6 +23,9 @@ from autopilot.pilot.deciding import check
 from autopilot.sim.panel import Panel
 from autopilot.testing.views import MODEL, START, venue, view
 from autopilot.units import HOUR, UsdPerHour, UsdPerKwh, Watts
+
+if TYPE_CHECKING:
+    import numpy as np
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -133,17 +137,6 @@ class StrategyContract:
         assert told == _flown(strategy, rates), "a second flight over the same rates was another"
 
 
-Future = Callable[[Sequence[float | None]], Sequence[float | None]]
-"""What becomes of the rates of one network."""
-
-FUTURES: Mapping[str, Future] = {
-    "gone": lambda column: [None] * len(column),
-    "reversed": lambda column: column[::-1],
-    "higher": lambda column: [1 + 10 * (rate or 0) for rate in column],
-}
-"""Three ways in which everything may come otherwise."""
-
-
 def _hours(rates: Rates) -> int:
     return max(len(column) for column in rates.values())
 
@@ -152,8 +145,16 @@ def _part(rates: Rates, start: int, end: int) -> Rates:
     return {name: column[start:end] for name, column in rates.items()}
 
 
+def _table(rates: Rates) -> np.ndarray:
+    """Hours x networks in the order of their names, NaN where a rate is missing."""
+    import numpy as np
+
+    return np.array([[np.nan if rate is None else rate for rate in rates[name]] for name in sorted(rates)]).T
+
+
 def _changed(rates: Rates, cut: int, future: Future) -> Rates:
-    return {name: [*column[:cut], *future(column[cut:])] for name, column in rates.items()}
+    columns = changed(_table(rates), cut, future).T.tolist()
+    return {name: [None if math.isnan(rate) else rate for rate in column] for name, column in zip(sorted(rates), columns, strict=True)}
 
 
 def _views(rates: Rates) -> list[View]:
@@ -262,11 +263,7 @@ class _Witness:
 
 def _flown(strategy: Strategy, rates: Rates, hours: int | None = None) -> list[tuple[datetime, Mapping[str, Any]]]:
     """What two devices were told, hour by hour, as the journal has it. Raises what the strategy raised."""
-    import numpy as np
-
-    names = sorted(rates)
-    table = np.array([[np.nan if rate is None else rate for rate in rates[name]] for name in names]).T
-    panel = Panel(START, MODEL, tuple(names), table)
+    panel = Panel(START, MODEL, tuple(sorted(rates)), _table(rates))
     course = Course(panel, panel.rates, START, START + (hours or panel.hours) * HOUR)
     witness = _Witness(strategy)
     flight = fly(course, Terms(gpus=2), NamedStrategy(type(strategy).__name__, witness))

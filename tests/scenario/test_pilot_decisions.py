@@ -156,7 +156,7 @@ def test_the_strategy_is_named_in_the_journal() -> None:
     """With its parameters as they were written, so that it can be made again."""
     fleet = Fleet("akash")
     fleet.pilot = fleet.restart()
-    fleet.pilot._strategy = NamedStrategy("wishes", fleet.wishes, {"theta": "0.15"})
+    fleet.pilot._learning.strategy = NamedStrategy("wishes", fleet.wishes, {"theta": "0.15"})
     fleet.decide()
 
     assert {"name": "wishes", "parameters": {"theta": "0.15"}} == next(fleet.store.journal.rulings()).strategy

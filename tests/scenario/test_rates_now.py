@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -67,6 +72,7 @@ def test_one_network_is_explained(tmp_path: Path) -> None:
     assert 0 == done.returncode
     assert "RTX 4090 at nosana" in done.stdout
     assert "power 0.036000 $/h; net" in done.stdout
+    assert "no limit to the GPUs of yours; all are paid alike" in done.stdout
     assert "akash" not in done.stdout
 
 
@@ -126,3 +132,63 @@ def test_the_last_quotes_of_a_silent_network_are_shown_while_they_count(tmp_path
     assert "akash/fresh" in done.stdout
     assert "akash/stale" not in done.stdout
     assert "akash: no answer: no answer; its last rates still count" in done.stdout
+
+
+class _Slow(BaseHTTPRequestHandler):
+    """A network that takes its time."""
+
+    go = threading.Event()
+
+    def do_GET(self) -> None:
+        self.go.wait(60)
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.end_headers()
+        self.wfile.write(b'{"price": 0.7654}')
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def slow() -> Iterator[ThreadingHTTPServer]:
+    """Its server on this machine."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Slow)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield server
+    _Slow.go.set()
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_terminal_shows_the_rates_as_they_come_in(tmp_path: Path, slow: ThreadingHTTPServer) -> None:
+    """Those of the quick networks stand there while the slow one is still asked; then the whole table does."""
+    network = f'[networks.acme]\ntype = "http"\nurl = "http://127.0.0.1:{slow.server_port}/"\nprice = "price"\nunit = "$/h"\n'
+    (tmp_path / "autopilot.toml").write_text(f'{CONFIG}{network}basis = "ask"\noccupancy = 1\nmodels = {{ "RTX 4090" = "4090" }}\n')
+    ours, theirs = os.openpty()
+    command = [sys.executable, "-m", "autopilot", "rates", "--gpu", "RTX 4090"]
+    window = {**os.environ, "TERM": "xterm", "COLUMNS": "120"}
+    with subprocess.Popen(command, cwd=tmp_path, stdout=theirs, stderr=theirs, env=window) as asking:
+        os.close(theirs)
+        shown = _read(ours, lambda text: "asking acme …" in text and "akash" in text)
+
+        assert "asking acme …" in shown
+        assert "0.765" not in shown
+        _Slow.go.set()
+        whole = _read(ours, lambda _: False)
+    os.close(ours)
+
+    assert 0 == asking.returncode
+    assert "0.765" in whole.rpartition("What one GPU would earn")[2]
+    assert "asking" not in whole.rpartition("What one GPU would earn")[2]
+
+
+def _read(terminal: int, enough: Callable[[str], bool]) -> str:
+    """What a terminal shows, until that is enough or nothing more comes."""
+    text = ""
+    with suppress(OSError):
+        while not enough(text) and (piece := os.read(terminal, 65536)):
+            text += piece.decode()
+    return text

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,8 @@ from typer.testing import CliRunner
 from autopilot.cli import app
 from autopilot.clock import SystemClock
 from autopilot.daemon.rig import make_pilot
-from autopilot.model.device import NetworkId
+from autopilot.model.device import DeviceId, NetworkId
+from autopilot.pilot import Pilot
 from autopilot.settings import load
 from autopilot.store.store import Store
 
@@ -113,16 +116,23 @@ def test_a_gpu_without_a_rate_is_told_why(config: Path) -> None:
     assert [True, True] == [reason.startswith("price: ") and "finds nothing" in reason for reason in reasons[1:]]
 
 
+def flown(pilot: Pilot) -> Mapping[DeviceId, str]:
+    """What it says after a poll that everybody has answered."""
+    pilot.poll()
+    while pilot.waits:
+        SystemClock().wait(timedelta(milliseconds=5), threading.Event())
+    return pilot.tick()
+
+
 def test_it_is_flown(salad: Salad, config: Path) -> None:
     """A GPU that idles would go there; and when the monitor breaks down, the last quotes count."""
     settings = load(config)
     store = Store.open(settings.state)
-    pilot = make_pilot(settings, SystemClock(), store, live=False)
-    pilot.poll()
-    first = pilot.tick()
-    salad.says = (404, b"oops")
-    pilot.poll()
-    second = pilot.tick()
+    with ExitStack() as held:
+        pilot = make_pilot(settings, SystemClock(), store, held, live=False)
+        first = flown(pilot)
+        salad.says = (404, b"oops")
+        second = flown(pilot)
     store.close()
 
     expected = {"SIM-0-RTX-4090": "0.163", "SIM-1-RTX-4090": "0.163", "SIM-2-RTX-3060": "0.021"}

@@ -6,8 +6,9 @@ import json
 import socket
 import threading
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -20,12 +21,10 @@ import httpx
 from autopilot.clock import SystemClock
 from autopilot.contracts import Adapter
 from autopilot.daemon import rig
-from autopilot.daemon.fanout import at_once
 from autopilot.daemon.survey import Survey, survey
 from autopilot.kit.http import Http
 from autopilot.model.device import Device, NetworkId
 from autopilot.model.power import Draw, PowerPrice
-from autopilot.pilot.world import Gather
 from autopilot.settings import Settings
 from autopilot.sim.clock import SimClock
 from autopilot.units import UsdPerKwh, Watts
@@ -188,6 +187,7 @@ class Sky:
         self.https: list[Http] = []
         self._folder = folder
         self._rigs = 0
+        self.closing = ExitStack()
 
     def http(self, clock: Any) -> Http:
         """The client of a process, on our wire."""
@@ -215,13 +215,18 @@ class Sky:
         """A rig that was just started."""
         settings = self.settings()
         devices = rig.simulated_devices(settings.rig.simulated)
-        return rig.make_adapters(settings, self.clock, devices), devices
+        return rig.make_adapters(settings, self.clock, devices, self.closing), devices
 
-    def survey(self, gather: Gather | None = None) -> Survey:
-        """One look at everything by a rig that was just started."""
+    def surveys(self, deadline: timedelta = timedelta(seconds=20)) -> Iterator[Survey]:
+        """One look at everything by a rig that was just started, as it grows."""
         adapters, devices = self.made()
         draw, price = Draw(Watts.of(320), Watts.of(20)), PowerPrice(UsdPerKwh.of("0.12"))
-        return survey(adapters, devices, draw, price, self.clock.now(), gather or at_once(timedelta(seconds=20)))
+        return survey(adapters, devices, draw, price, self.clock.now(), deadline)
+
+    def survey(self) -> Survey:
+        """The same when it is whole."""
+        *_, found = self.surveys()
+        return found
 
     def fail(self, network: str, how: str) -> None:
         """From now on, all hosts of the network are in this trouble."""
