@@ -145,9 +145,14 @@ def make_strategy(name: str, parameters: Mapping[str, object]) -> NamedStrategy:
     for key, written in parameters.items():
         if key not in kinds:
             raise ConfigError(f"strategy {name!r} has no parameter {key!r}; {did_you_mean(key, kinds)}")
-        values[key] = _value(kinds[key], written, f"{name}.{key}")
+        values[key] = value_of(kinds[key], written, f"{name}.{key}")
     strategy = cast("Strategy", _make(Strategy, f"strategy {name!r}", lambda: factory(**values)))
     return NamedStrategy(name, strategy, {key: str(written) for key, written in parameters.items()})
+
+
+def kinds_of(strategy: str) -> dict[str, Any]:
+    """The kind of each parameter that can be set, by its name. Raises ConfigError."""
+    return _parameters(load(STRATEGIES, strategy), strategy)
 
 
 def _parameters(factory: Callable[..., Any], name: str) -> dict[str, Any]:
@@ -161,8 +166,8 @@ def _parameters(factory: Callable[..., Any], name: str) -> dict[str, Any]:
     return {field.name: kinds[field.name] for field in dataclasses.fields(factory)}
 
 
-def _value(kind: Any, written: object, where: str) -> object:
-    """A parameter of the kind that its field declares."""
+def value_of(kind: Any, written: object, where: str) -> object:
+    """A parameter of the kind that its field declares, from what a configuration has. Raises ConfigError, which says where."""
     try:
         if kind is timedelta:
             return span_of(str(written))

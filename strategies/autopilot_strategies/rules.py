@@ -14,30 +14,32 @@ fees of pools and miners, pool size and luck, factors for stale data, spike filt
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from datetime import timedelta
 from typing import ClassVar, Self
 
 from autopilot.model.device import IDLE, Device
 from autopilot.model.history import History
-from autopilot.model.market import Quote
+from autopilot.model.kernel import Alarm, Kernel
 from autopilot.model.plan import Decision
 from autopilot.model.view import View
-from autopilot.units import HOUR, Share
-from autopilot_strategies.choice import Choice, decide_each
-from autopilot_strategies.contest import Bid, Contest, Seat, contest
-from autopilot_strategies.memory import Accepting, Averaging
+from autopilot.units import HOUR, Share, micros
+from autopilot_strategies.choice import Choice, Lead, decide_each, net_lead
+from autopilot_strategies.contest import Contest, contest
+from autopilot_strategies.kernels import Kept, Rounds, choose_for_rig, choose_mindminer, choose_nemos, choose_rainbow, share_gained
+from autopilot_strategies.memory import accepting, averaging
 
-_LOCK = 100
-"""RainbowMiner's factor for a miner in its first rounds."""
+
+def _span(span: timedelta) -> float:
+    """As a kernel counts it, in microseconds."""
+    return float(micros(span))
 
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
     """What the rules share. Raises ValueError for a span that is not longer than nothing, and for a negative count."""
 
+    learns: ClassVar[bool] = False
     name: ClassVar[str]
 
     def __post_init__(self) -> None:
@@ -50,17 +52,19 @@ class _Rule:
                 msg = f"{self.name}.{each.name} must not be negative, not {value}"
                 raise ValueError(msg)
 
+    @property
+    def kernel(self) -> Kernel:
+        """How one device is decided upon."""
+        raise NotImplementedError
+
     def decide(self, view: View) -> Decision:
         """What the program would do with every device at this instant."""
-        return decide_each(view, self.name, lambda device: self._settle(contest(view, device, self._bid)))
+        kernel = self.kernel
+        return decide_each(view, self.name, lambda device: self._settle(contest(view, device, kernel)))
 
     def fit(self, history: History) -> Self:  # noqa: ARG002
         """Nothing is learned: what a rule averages, it reads from the view's history."""
         return self
-
-    def _bid(self, seat: Seat, quote: Quote) -> Bid:
-        """What the rule makes of a quote, of the present venue or of a rival."""
-        raise NotImplementedError
 
     def _settle(self, case: Contest | Choice) -> Choice:
         if isinstance(case, Choice):
@@ -92,20 +96,11 @@ class Rainbow(_Rule):
     stable_window: timedelta = timedelta(weeks=1)
     """Of the averages that give the margin of error."""
 
-    def _bid(self, seat: Seat, quote: Quote) -> Bid:
-        average = Averaging(self.live_window, self.stable_window).at(seat, quote)
-        factor = self._bonus(seat.age) if quote.venue == seat.here else 1 - self._doubt(average.error, seat.age)
-        return Bid(quote.venue, average.live - seat.power, average.live * factor - seat.power)
-
-    def _bonus(self, age: timedelta) -> float:
-        locked = age < self.interval * self.minimum_intervals
-        return (1 + float(self.hysteresis)) * (_LOCK if locked else 1)
-
-    def _doubt(self, error: float, age: timedelta) -> float:
-        """The margin of error, at most the whole, as far as it has not faded; only whole per cent count."""
-        slowed = round(age / self.interval) / max(self.prevention, 1)
-        doubt = min(error, 1.0) * min(self.prevention, 1) * math.pow(float(self.decay), slowed)
-        return math.floor(100 * doubt + 1e-9) / 100  # the last term keeps a rounding of floats from making 4 % of 5 %
+    @property
+    def kernel(self) -> Kernel:
+        lock = self.interval * self.minimum_intervals
+        setting = Rounds(_span(self.interval), _span(lock), self.prevention, float(self.decay), float(self.hysteresis))
+        return Kernel(choose_rainbow, setting, averaging(self.live_window, self.stable_window))
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,12 +130,10 @@ class Nemos(_Rule):
     bonus: Share = Share.of("0.1")
     """What staying counts more."""
 
-    def _bid(self, seat: Seat, quote: Quote) -> Bid:
-        price = float(quote.expected) - seat.power
-        if quote.venue != seat.here:
-            return Bid(quote.venue, price, price)
-        locked = seat.age < self.interval * self.minimum_cycles
-        return Bid(quote.venue, price, math.inf if locked else price * (1 + float(self.bonus)))
+    @property
+    def kernel(self) -> Kernel:
+        bonus = float(self.bonus)
+        return Kernel(choose_nemos, Kept(_span(self.interval * self.minimum_cycles), bonus), alarm=Alarm(net_lead, bonus))
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,31 +170,26 @@ class NiceHash(_Rule):
 
     def decide(self, view: View) -> Decision:
         """The best for every device, or all stay. A device that is idle has nowhere to stay, and goes in any case."""
-        cases = {device.id: contest(view, device, self._bid) for device in view.free()}
-        gain = _rig_gain(case for case in cases.values() if isinstance(case, Contest))
+        kernel = self.kernel
+        cases = {device.id: contest(view, device, kernel) for device in view.free()}
+        contests = [case for case in cases.values() if isinstance(case, Contest)]
+        old = sum(each.case.own_price for each in contests)
+        gain = share_gained(old, sum(max(each.case.own_price, each.case.price) for each in contests))
 
         def choose(device: Device) -> Choice:
             case = cases[device.id]
-            if gain >= float(self.lead) or isinstance(case, Choice) or not case.won or case.seat.here == IDLE:
+            if gain >= float(self.lead) or isinstance(case, Choice) or not case.won or case.here == IDLE:
                 return self._settle(case)
             rig = f"the whole rig would gain {100 * gain:.3g} %, {100 * float(self.lead):.3g} % are needed"
-            return case.stay(f"{case.best.venue} has {case.best.price:.4g}, but {rig}")
+            return case.stay(f"{case.best} has {case.case.price:.4g}, but {rig}")
 
         return decide_each(view, self.name, choose)
 
-    def _bid(self, seat: Seat, quote: Quote) -> Bid:
+    @property
+    def kernel(self) -> Kernel:
+        """Of a device that is the whole rig, or of any in a rig of equal ones."""
         samples = max(HOUR // self.interval, 1)
-        price = Accepting(samples, self.least_samples, self.most_samples).at(seat, quote).price - seat.power
-        return Bid(quote.venue, price, price)
-
-
-def _rig_gain(cases: Iterable[Contest]) -> float:
-    """What the best for every device would add, as a share of what the rig earns; infinite where it earns nothing."""
-    old = new = 0.0
-    for case in cases:
-        old += case.own.price
-        new += max(case.own.price, case.best.price)
-    return (new - old) / old if old > 0 else math.inf
+        return Kernel(choose_for_rig, Lead(float(self.lead)), accepting(samples, self.least_samples, self.most_samples))
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,11 +214,9 @@ class MindMiner(_Rule):
     timeout: timedelta = timedelta(minutes=12)
     """From then on any lead is enough."""
 
-    def _bid(self, seat: Seat, quote: Quote) -> Bid:
-        price = float(quote.expected) - seat.power
-        if quote.venue != seat.here or seat.age >= self.timeout:
-            return Bid(quote.venue, price, price)
-        return Bid(quote.venue, price, price * (1 + float(self.lead)) if price > 0 else math.inf)
+    @property
+    def kernel(self) -> Kernel:
+        return Kernel(choose_mindminer, Kept(_span(self.timeout), float(self.lead)), alarm=Alarm(net_lead, 0.0))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,28 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Self
+from typing import ClassVar, NamedTuple, Self
 
-from autopilot.model.device import IDLE, Device, Venue
+from autopilot.model.device import IDLE, Device
 from autopilot.model.history import History
+from autopilot.model.kernel import NEVER, NOWHERE, Kernel, Offers, Recall, Seat
 from autopilot.model.plan import Decision
 from autopilot.model.view import View
-from autopilot_strategies.choice import Choice, decide_each
+from autopilot_strategies.choice import Choice, decide_each, look
+from autopilot_strategies.memory import Nothing, Remembering
 
 
-@dataclass(frozen=True, slots=True)
-class _Sum:
-    """Adds up the rates of a venue; a missing one counts as zero. None while none was ever known."""
+class Total(NamedTuple):
+    """All that a venue has paid so far. Every venue has the same hours, so the highest mean is the highest total."""
 
-    def __call__(self, state: float | None, as_of: datetime, rate: float | None) -> float | None:  # noqa: ARG002
-        return state if rate is None else (state or 0.0) + rate
+    as_of: float
+    rate: float
+    """The sum of its rates in USD per hour; a missing one adds nothing."""
+
+
+def add(_setting: Nothing, memory: Total, as_of: float, rate: float, _chance: int) -> Total:
+    """One more rate."""
+    return Total(as_of, memory.rate + rate)
+
+
+def choose_once(_setting: Nothing, seat: Seat, _offers: Offers, memories: Sequence[Total]) -> tuple[int]:
+    """From idle to the highest total; of equals to the first by name."""
+    if seat.place != NOWHERE:
+        return (seat.place,)
+    best = NOWHERE
+    for place in range(1, len(memories)):
+        total = memories[place]
+        if total.as_of != NEVER and (best == NOWHERE or total.rate > memories[best].rate):
+            best = place
+    return (best,)
+
+
+_RECALL = Recall(add, Nothing(), Total(NEVER, 0.0))
 
 
 @dataclass(frozen=True, slots=True)
 class Stay:
     """From idle to the venue with the highest mean over all that is known; then it never moves."""
+
+    learns: ClassVar[bool] = False
+
+    @property
+    def kernel(self) -> Kernel:
+        return Kernel(choose_once, Nothing(), _RECALL)
 
     def decide(self, view: View) -> Decision:
         """Move what is idle, once anything is known."""
@@ -37,13 +65,12 @@ class Stay:
         here = view.venue(device)
         if here != IDLE:
             return Choice(here, f"stay at {here}, as ever")
-        # Every venue has the same rows, so the highest mean is the highest sum.
-        sums: dict[Venue, float] = {}
-        for venue, model in sorted(view.history):
-            known = view.history.fold(venue, model, _Sum()) if model == device.model and view.answered(venue, device) else None
-            if known is not None:
-                sums[venue] = known
-        if not sums:
+        sight = look(view, device)
+        if isinstance(sight, Choice):
+            return sight
+        step = Remembering(_RECALL)
+        totals = [view.history.fold(venue, device.model, step) or _RECALL.empty for venue in sight.venues]
+        (place,) = choose_once(Nothing(), sight.seat, sight.offers, totals)
+        if place == NOWHERE:
             return Choice(IDLE, "idle: no rate is known yet")
-        best = max(sums, key=lambda venue: sums[venue])
-        return Choice(best, f"go to {best}: it has the highest mean of the past")
+        return Choice(sight.venues[place], f"go to {sight.venues[place]}: it has the highest mean of the past")
