@@ -1,0 +1,140 @@
+"""One device's question to the experts, and the answer in words: why it moves, or what it would take (docs/market.md §5)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from autopilot.economics import serving_power
+from autopilot.model.device import IDLE, Device, Venue
+from autopilot.model.view import View
+from autopilot.units import Usd
+from autopilot_strategies.accounts import QUORUM, Election
+from autopilot_strategies.choice import Choice
+from autopilot_strategies.engine import Engine
+from autopilot_strategies.plans import Outlook, Targets
+
+_RAISED = (1.02, 1.05, 1.1, 1.2, 1.4, 2.0)
+"""How many times as high the rival's rate is assumed, to see from where on the device would move."""
+
+Worth = Callable[[View, Device, Venue], float]
+"""What the rates of a venue are to be multiplied with for a device: what it really pays of what it quotes."""
+
+
+def as_quoted(view: View, device: Device, venue: Venue) -> float:  # noqa: ARG001  # the words of the contract
+    """A venue pays what it quotes."""
+    return 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ballot:
+    """All that the answer depends on, beside what the engine knows. Two devices with equal ballots get the same answer."""
+
+    places: tuple[Venue, ...]
+    """Idle, and then the venues."""
+    here: Venue
+    open: tuple[bool, ...]
+    """For each place, whether one may go there now."""
+    rival: int
+    """The place other than the present one whose quote is the highest; 0 where there is none."""
+    quote: float
+    """The rival's, net of power, USD/h."""
+    factors: tuple[float, ...]
+    """For each venue, by what its rates are multiplied."""
+    power: float
+    """What serving adds to the power bill, USD/h."""
+
+    @classmethod
+    def of(cls, view: View, device: Device, venues: tuple[Venue, ...], worth: Worth) -> Ballot:
+        """As the view has it."""
+        here, offers, power = view.venue(device), view.offers(device), float(serving_power(view, device))
+        factors = tuple(worth(view, device, venue) for venue in venues)
+        idle = (IDLE, device.id) in view.entries
+        may = (idle, *(venue in offers and (venue, device.id) in view.entries for venue in venues))
+        rates = {place: float(offers[venue].expected) for place, venue in enumerate(venues, 1) if may[place] and venue != here}
+        rival = max(rates, key=lambda place: rates[place] * factors[place - 1], default=0)
+        quote = rates[rival] * factors[rival - 1] - power if rival else 0.0
+        return cls((IDLE, *venues), here, may, rival, quote, factors, power)
+
+    @property
+    def place(self) -> int:
+        """The present one; where nothing was ever known of it, it counts as idle."""
+        return self.places.index(self.here) if self.here in self.places else 0
+
+
+def count_out(ballot: Ballot, engine: Engine) -> Choice:
+    """What the experts vote for, within what is on offer and what the guard allows."""
+    if not any(ballot.open[1:]):
+        return Choice(ballot.here, f"stay at {ballot.here}: no venue offers anything that is known")
+    factors = np.tile(ballot.factors, (1 + len(_RAISED), 1))
+    if ballot.rival:
+        factors[1:, ballot.rival - 1] *= _RAISED
+    decided, outlook = engine.ballot(factors, ballot.power)
+    may_go = np.array(ballot.open)
+    decided = np.where(may_go[decided], decided, np.arange(len(ballot.places)))
+    return _Answer(ballot, engine, outlook, decided, _elect(engine, decided[0], ballot.place)).choice()
+
+
+def _elect(engine: Engine, table: Targets, place: int) -> Election:
+    return engine.accounts.elect(engine.panel, engine.entry, table, place)
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """The election, and what the experts would do if the rival paid more."""
+
+    ballot: Ballot
+    engine: Engine
+    outlook: Outlook
+    decided: Targets
+    """(rows, experts, places): the first row as it is, then one for each rate that the rival might have."""
+    election: Election
+
+    def choice(self) -> Choice:
+        """To move or not, with the arithmetic."""
+        election, ballot = self.election, self.ballot
+        target = election.target if ballot.open[election.target] else ballot.place
+        if ballot.places[target] == ballot.here or target == ballot.place:
+            return Choice(ballot.here, f"stay at {self._place(ballot.place)}{self._rival()}{self._guard()}")
+        lead, stay = self._mean(target) - self._mean(ballot.place), self._stay()
+        cost = float(self.engine.entry.dark[target]) * max(self._mean(target), 0.0) + float(self.engine.entry.cash[target])
+        back = f", paid back in {cost / lead:.3g} h" if lead > 0 else ""
+        why = f"leave {self._place(ballot.place)} for {self._place(target)}: {self._votes()}, a switch of {cost:.3g} ${back}{self._guard()}"
+        return Choice(ballot.places[target], why, Usd.nearest(lead * stay), Usd.nearest(cost))
+
+    def _stay(self) -> float:
+        """Hours that the plans look ahead, by their weight."""
+        horizon, weights = self.engine.panel.horizon, self.engine.accounts.weights
+        plans = np.isfinite(horizon) & (weights > 0)
+        if not plans.any():
+            return float(np.median(horizon[np.isfinite(horizon)]))
+        return float(np.exp(np.average(np.log(horizon[plans]), weights=weights[plans])))
+
+    def _mean(self, place: int) -> float:
+        return self.outlook.mean(0, place, self._stay())
+
+    def _place(self, place: int) -> str:
+        venue = self.ballot.here if place == self.ballot.place else self.ballot.places[place]
+        return f"{venue} ({self._mean(place):.4g} $/h forecast over {self._stay():.3g} h)" if place else f"{venue}"
+
+    def _votes(self) -> str:
+        return f"{1 - self.election.votes[self.ballot.place]:.0%} of the vote is to leave, {QUORUM:.0%} are needed"
+
+    def _rival(self) -> str:
+        rival = self.ballot.rival
+        if not rival:
+            return "; no other venue offers anything that is known"
+        return f"; {self._votes()}; {self._place(rival)} {self._tipping()}"
+
+    def _tipping(self) -> str:
+        """The rival's net rate from which on the device would move."""
+        for raised, table in zip(_RAISED, self.decided[1:], strict=True):
+            if _elect(self.engine, table, self.ballot.place).target == self.ballot.rival:
+                rate = (self.ballot.quote + self.ballot.power) * raised - self.ballot.power
+                return f"offers {self.ballot.quote:.4g} $/h, from about {rate:.4g} on it would move"
+        return f"offers {self.ballot.quote:.4g} $/h, and would not draw it at {_RAISED[-1]:g} times that"
+
+    def _guard(self) -> str:
+        return "; the guard follows the base rule, as the vote has earned too little" if self.election.guarded else ""

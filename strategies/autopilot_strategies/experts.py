@@ -1,0 +1,117 @@
+"""The experts: each a table of what to do from wherever one is (docs/market.md §5).
+
+Four families, which share the vote equally at first: plans on the forecast, plans that believe the last hours' average to last,
+leads of a fixed share on averages, and those that have no parameter to be wrong about or are slow to believe anything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autopilot_strategies.plans import HAIRCUTS, HORIZONS, Entry, Outlook, Targets, first_best, plan, to_leave
+from autopilot_strategies.signals import AVERAGES, FILTERS, Floats, Readings
+
+LEADS = (0.03, 0.1, 0.2)
+"""By which the best must lead the present place."""
+_FAST = len(AVERAGES) - 1
+"""The averages that the fixed leads look at; the slow rule has the last one."""
+_EVER = np.array([1.0, 2.0])
+"""Hours ahead of a forecast that never changes."""
+
+_PLANS = [f"{horizon:g} h{'' if haircut == 1 else f' at {haircut:g}'}" for horizon in HORIZONS for haircut in HAIRCUTS]
+_NAMES = (
+    *(f"plan {plan}" for plan in _PLANS),
+    *(f"average's plan {plan}" for plan in _PLANS),
+    *(f"lead {100 * lead:g} % on {hours:g} h" for hours in AVERAGES[:_FAST] for lead in LEADS),
+    "slow rule",
+    *(f"band {hours:g} h" for hours in FILTERS),
+)
+_SIZES = {"forecast": len(_PLANS), "average": len(_PLANS), "leads": _FAST * len(LEADS), "slow": 1 + len(FILTERS)}
+
+
+class Cast(Protocol):
+    """A forecaster: a frozen state that is extended by rows, whatever their number at a time."""
+
+    def extend(self, rates: Floats) -> tuple[Self, Floats]:
+        """The state after more hours (hours, venues), and levels (hours, anchors, venues) in USD/h at ``anchors`` hours ahead."""
+        ...
+
+    @property
+    def anchors(self) -> Floats:
+        """Hours from the end of a row to the end of the hour that is forecast, ascending."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Panel:
+    """All experts, in one order. One entry each."""
+
+    names: tuple[str, ...]
+    prior: Floats
+    """Their share of the vote while nothing is measured."""
+    horizon: Floats
+    """Hours of a plan; infinite for what is none."""
+    free: NDArray[np.bool_]
+    """Whether it votes from the first hour: the last family, which the first days cannot mislead."""
+    base: int
+    """The rule that the guard falls back to."""
+
+
+def families() -> dict[str, int]:
+    """How many experts each family has, in the order of the panel."""
+    return dict(_SIZES)
+
+
+def panel() -> Panel:
+    """Those of this module."""
+    sizes = list(_SIZES.values())
+    prior = np.repeat(1 / np.array(sizes) / len(sizes), sizes)
+    plans = np.repeat(HORIZONS, len(HAIRCUTS))
+    horizon = np.concatenate((plans, plans, np.full(sum(sizes[2:]), np.inf)))
+    free = np.arange(len(_NAMES)) >= len(_NAMES) - sizes[-1]
+    return Panel(_NAMES, prior, horizon, free, len(_NAMES) - len(FILTERS))
+
+
+def tables(readings: Readings, levels: Floats, anchors: Floats, entry: Entry, power: float = 0.0) -> tuple[Targets, Outlook]:
+    """What every expert would do (hours, experts, places), and the outlook that the first family plans on."""
+    outlook = Outlook.of(levels, anchors, readings, power)
+    lasting = Outlook.of(np.repeat(readings.level[:, None], 2, axis=1), _EVER, readings, power)
+    plans = np.concatenate(np.split(plan(Outlook(np.concatenate((outlook.path, lasting.path))), entry), 2), axis=1)
+    fast = lead(readings.income[:, :_FAST] - power, LEADS)
+    slow = lead(readings.income[:, _FAST:] - power, LEADS[:1])
+    return np.concatenate((plans, fast, slow, band(readings, entry, power)), axis=1), outlook
+
+
+def lead(rates: Floats, leads: tuple[float, ...]) -> Targets:
+    """To the best (hours, averages, venues) that leads the present place by a share: (hours, averages x leads, places)."""
+    worth = _with_idle(rates)[:, :, None]
+    needed = worth + np.array(leads)[:, None] * np.abs(worth)
+    best = np.broadcast_to(worth, needed.shape)
+    found = to_leave(needed, best)
+    return found.reshape(len(rates), -1, worth.shape[-1])
+
+
+def band(readings: Readings, entry: Entry, power: float) -> Targets:
+    """Move when the filtered difference exceeds the cube root of 3/2 q S: (hours, filters, places).
+
+    q is the variance of the difference's innovation in an hour, S the cost of the move. It is the half-width of the no-trade
+    region of a random walk at a small cost: Rogers, Why is the effect of proportional transaction costs O(delta^(2/3))?, 2004.
+    """
+    worth = _with_idle(readings.filtered - power)
+    restless = np.zeros((*worth.shape, worth.shape[-1]))
+    restless[:, :, 1:, 1:] = readings.restless
+    cost = entry.dark * np.maximum(worth, 0.0) + entry.cash
+    margin = np.cbrt(1.5 * restless * cost[:, :, None, :])
+    going = worth[:, :, None, :] - margin  # from the third axis to the fourth
+    places = np.arange(worth.shape[-1])
+    best = first_best(going)
+    gain = np.take_along_axis(going, best[..., None], axis=-1)[..., 0]
+    return np.where(gain > worth, best, places).astype(np.int16)
+
+
+def _with_idle(rates: Floats) -> Floats:
+    return np.concatenate((np.zeros((*rates.shape[:-1], 1)), rates), axis=-1)
