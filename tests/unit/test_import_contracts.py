@@ -28,7 +28,7 @@ OFFENCES = {
         {"adapters/autopilot_adapters/planted.py": "import autopilot_strategies"},
     ],
     "adapters know nothing of each other": [
-        {"adapters/autopilot_adapters/one.py": "", "adapters/autopilot_adapters/other.py": "import autopilot_adapters.one"},
+        {"adapters/autopilot_adapters/akash/planted.py": "import autopilot_adapters.nosana"},
     ],
     "a strategy can reach no network, no disk and no clock": [
         {"strategies/autopilot_strategies/planted.py": "import httpx"},

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
-from autopilot.contracts import Scope
+from autopilot.contracts import NodeDriver, Scope
 from autopilot.errors import AdapterError
 from autopilot.kit import Kit
 from autopilot.kit.fields import ShareField, SpanField, Table, UsdField
@@ -24,6 +24,7 @@ from autopilot.units import HOUR, NONE, Usd
 from autopilot_adapters.akash.history import ASK_STANDS_ON, AkashHistory
 from autopilot_adapters.akash.money import API_BLOCK, plain
 from autopilot_adapters.akash.names import wanted
+from autopilot_adapters.akash.node import NodeSettings, managed
 from autopilot_adapters.akash.rates import Figure, Heard, Own, Terms, answer
 from autopilot_adapters.akash.wire import Console, Kind
 from autopilot_adapters.unmanaged import Unmanaged
@@ -83,6 +84,15 @@ class AkashSettings(Table):
     """How far back the ask of today may stand in for the asks of past days, which nobody publishes."""
     console: str = "https://console-api.akash.network"
     """Where the API is."""
+    node: NodeSettings | None = None
+    """How the provider is run on this host. Without it, only rates are known and no node is started."""
+
+    @model_validator(mode="after")
+    def _whose_node(self) -> Self:
+        if self.node and not self.provider:
+            msg = "a node needs its address: write it in 'provider'"
+            raise ValueError(msg)
+        return self
 
 
 class Akash:
@@ -99,8 +109,9 @@ class Akash:
 
     def __init__(self, settings: AkashSettings, kit: Kit) -> None:
         self.network: NetworkId = kit.network
-        self.node = Unmanaged(kit.network, kit.clock)
         self._settings = settings
+        self._provider = managed(kit, settings.node, settings.provider, settings.block_time, lambda: self._akt) if settings.node else None
+        self.node: NodeDriver = self._provider or Unmanaged(kit.network, kit.clock)
         self._clock = kit.clock
         self._tokens = kit.tokens
         self._venue = Venue(kit.network)
@@ -181,7 +192,9 @@ class Akash:
         return EntryCost(settings.boot, settings.first_tenant, Usd.of(settings.bids * settings.gas * akt), stay)
 
     def close(self) -> None:
-        """Nothing is open: the client belongs to the process."""
+        """Let go of the connections to our provider; the other client belongs to the process."""
+        if self._provider:
+            self._provider.close()
 
 
 class AkashAdapter:

@@ -80,6 +80,13 @@ def realised(network: NetworkId, leases: Sequence[Lease], akt: TokenPrice | None
     return Rate(gross, Basis.REALISED, paid, (*sums, shared))
 
 
+def worth(denom: str, akt: TokenPrice | None) -> Decimal | None:
+    """What one token is worth in USD; None where that is not known."""
+    if _TOKENS.get(denom) in _PEGGED:
+        return Decimal(1)
+    return akt.usd if denom == "uakt" and akt else None
+
+
 def _token(network: NetworkId, lease: Lease) -> str:
     if lease.denom not in _TOKENS:
         raise Transient(network, f"{_deployment(lease)}.denom is {ascii(lease.denom)[:60]}, whose worth is not known")

@@ -6,8 +6,7 @@ for each miner to taostats; TAO comes from ``kit.tokens``. Income is alpha of th
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,20 +14,19 @@ from datetime import timedelta
 from autopilot.contracts import Scope
 from autopilot.errors import AdapterError, Refused, Transient
 from autopilot.kit import Kit
-from autopilot.model.device import Device, NetworkId, Venue
-from autopilot.model.market import Answer, NoQuote
+from autopilot.model.device import Device, Venue
+from autopilot.model.market import Answer, NoQuote, Silence
 from autopilot.model.node import Observation
 from autopilot.model.plan import EntryCost, ExitCost
-from autopilot_adapters.bittensor import lium, lium_rates, miner_rates
+from autopilot_adapters.bittensor import lium, lium_rates, miner_rates, node
 from autopilot_adapters.bittensor.chain import Chain
 from autopilot_adapters.bittensor.epochs import EpochMeter
 from autopilot_adapters.bittensor.settings import BittensorSettings, MinerSettings
 from autopilot_adapters.bittensor.taostats import Taostats
 from autopilot_adapters.bittensor.wire import LIUM, Wanted
-from autopilot_adapters.unmanaged import Unmanaged
 
-log = logging.getLogger(__name__)
 _NO_TIME = timedelta(0)
+_Question = Callable[[Sequence[Device]], Sequence[Answer]]
 
 
 class LiumRates:
@@ -85,6 +83,19 @@ class MinerRates:
             raise Transient(self._kit.network, f"what it costs to join subnet {netuid} is not known before the first poll")
         return miner_rates.entry_cost(self._seen[netuid], miner, self._gpus(miner))
 
+    def exit_cost(self, netuid: int) -> ExitCost:
+        """The registration that leaving puts at stake, where we are the ones who stop the miner. Raises as ``entry_cost`` does."""
+        miner = next((each for each in self._settings.miners if each.netuid == netuid and each.node), None)
+        if miner is None:
+            return ExitCost()
+        if netuid not in self._seen:
+            raise Transient(self._kit.network, f"what leaving subnet {netuid} puts at stake is not known before the first poll")
+        return ExitCost(forfeits=node.at_stake(self._seen[netuid], self._gpus(miner), self._kit.clock.now()))
+
+    def seen(self, netuid: int) -> miner_rates.Sighting | None:
+        """What the last poll saw of a subnet."""
+        return self._seen.get(netuid)
+
     def _gpus(self, miner: MinerSettings) -> int:
         return miner.gpus or max(1, len(self._kit.devices))
 
@@ -99,24 +110,25 @@ def _source(settings: BittensorSettings, kit: Kit) -> Chain | Taostats:
 class BittensorRates:
     """All venues of the network; one that gives no answer does not hide the others."""
 
-    network: NetworkId
-    parts: Sequence[Callable[[Sequence[Device]], Sequence[Answer]]]
+    parts: Sequence[tuple[Sequence[Venue], _Question]]
+    """The venues that are asked about together, and how."""
 
-    def quotes(self, devices: Sequence[Device]) -> Sequence[Answer]:
-        """What was answered. Raises Transient or Refused where nothing was."""
+    def quotes(self, devices: Sequence[Device]) -> Sequence[Answer | Silence]:
+        """What was answered, and a Silence for each venue that was not. Raises Transient or Refused where nothing was."""
         if not devices or not self.parts:
             return []
         with ThreadPoolExecutor(len(self.parts)) as pool:
-            outcomes = list(pool.map(lambda part: _outcome(part, devices), self.parts))
+            outcomes = list(pool.map(lambda part: _outcome(part[1], devices), self.parts))
         errors = [outcome for outcome in outcomes if isinstance(outcome, AdapterError)]
         if len(errors) == len(outcomes):
             raise next((error for error in errors if isinstance(error, Transient)), errors[0])
-        for error in errors:
-            log.warning("%s; its last quotes count until they expire", error)
-        return [answer for outcome in outcomes if not isinstance(outcome, AdapterError) for answer in outcome]
+        told: list[Answer | Silence] = []
+        for (venues, _), outcome in zip(self.parts, outcomes, strict=True):
+            told += [Silence(venue, str(outcome)) for venue in venues] if isinstance(outcome, AdapterError) else outcome
+        return told
 
 
-def _outcome(part: Callable[[Sequence[Device]], Sequence[Answer]], devices: Sequence[Device]) -> Sequence[Answer] | AdapterError:
+def _outcome(part: _Question, devices: Sequence[Device]) -> Sequence[Answer] | AdapterError:
     try:
         return part(devices)
     except (Transient, Refused) as error:
@@ -132,20 +144,33 @@ class Bittensor:
 
     def __init__(self, settings: BittensorSettings, kit: Kit) -> None:
         self.network = kit.network
-        self.node = Unmanaged(kit.network, kit.clock)
         self._lium = settings.lium
         self._miners = MinerRates(settings, kit)
-        market = [LiumRates(settings, kit).quotes] if settings.lium.enabled else []
-        self.rates = BittensorRates(kit.network, [*market, *([self._miners.quotes] if settings.miners else [])])
+        self._whole = any(node.whole(miner, kit.devices) for miner in settings.miners if miner.node)
+        self.node = node.nodes_of(settings, kit, self._miners.seen)
+        self.rates = BittensorRates(list(self._parts(settings, kit)))
+
+    def _parts(self, settings: BittensorSettings, kit: Kit) -> Iterator[tuple[Sequence[Venue], _Question]]:
+        if settings.lium.enabled:
+            yield [Venue(kit.network, str(LIUM))], LiumRates(settings, kit).quotes
+        if settings.miners:
+            yield [Venue(kit.network, str(miner.netuid)) for miner in settings.miners], self._miners.quotes
 
     @property
     def scope(self) -> Scope:
-        """A node of several GPUs is rented whole or by parts, but it comes and goes whole."""
-        return Scope.RIG if self._lium.enabled and self._lium.gpus > 1 else Scope.DEVICE
+        """A node of several GPUs is rented whole or by parts, but it comes and goes whole; so does a miner of ours that serves them all."""
+        return Scope.RIG if self._whole or (self._lium.enabled and self._lium.gpus > 1) else Scope.DEVICE
 
     def exit_cost(self, seen: Observation) -> ExitCost:
-        """On lium the wait for the rentals that run: to their end, or to the end of the notice, which is the longest. Else nothing."""
-        if seen.venue is None or seen.venue.market != str(LIUM) or not self._lium.enabled or not seen.leases:
+        """On lium the wait for the rentals that run: to their end, or to the end of the notice, which is the longest.
+
+        Elsewhere the registration, where the miner is ours to stop. lium's is the provider's, whatever becomes of a node.
+        """
+        if seen.venue is None or not seen.phase.lit:
+            return ExitCost()
+        if seen.venue.market != str(LIUM) or not self._lium.enabled:
+            return self._miners.exit_cost(int(seen.venue.market) if seen.venue.market.isdecimal() else 0)
+        if not seen.leases:
             return ExitCost()
         ends = [lease.until - seen.at if lease.until else self._lium.notice for lease in seen.leases]
         return ExitCost(drain=min(max(*ends, _NO_TIME), self._lium.notice))

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from autopilot.model.device import Device, Venue
-from autopilot.model.market import Answer, Basis, Fee, NoQuote, Quote, Working
+from autopilot.model.market import ROOMY, Answer, Basis, Fee, NoQuote, Quote, Room, Working
 from autopilot.units import Share, UsdPerHour
 from autopilot_adapters.bittensor.figures import plain
 from autopilot_adapters.bittensor.lium import EPOCH_HOURS, Capacity, Machine
@@ -23,6 +23,8 @@ KEEPS = timedelta(hours=3)
 """Pay is diluted as nodes come: three missed hourly looks, and nothing is known."""
 _LEAST_PRICE = Decimal("0.001")
 """USD per GPU and hour. Less is no price: electricity alone costs a hundred times as much."""
+_MOSTLY = Decimal("0.5")
+"""A part of the rate above this is most of it."""
 _SIZES = (1, 8)
 """GPUs of a node that may get idle pay."""
 
@@ -100,6 +102,7 @@ def _quote(venue: Venue, device: Device, market: Market, machine: Machine, setti
         basis=Basis.ASK,
         source=market.source,
         workings=(_priced(machine, settings, ask), paid.working, idle.working, hired.working, Working(total)),
+        room=_left(machine, market.capacity, settings.gpus) if (1 - hired.rate) * idle.rate > _MOSTLY * expected else ROOMY,
     )
 
 
@@ -155,6 +158,13 @@ def _room(machine: Machine, capacity: Sequence[Capacity], gpus: int) -> tuple[st
     if bucket.waiting + gpus > bucket.cap:
         return f"the {bucket.cap} idle GPUs that are paid for in nodes of {gpus} are taken: {bucket.waiting} wait already", inputs
     return "", inputs
+
+
+def _left(machine: Machine, capacity: Sequence[Capacity], gpus: int) -> Room:
+    """For how many GPUs more idle pay is left, in whole nodes: where most of the rate is idle pay, the rate holds for no more of them."""
+    family = family_of(machine.name, [each.name for each in capacity])
+    bucket = None if family is None else capacity[family].buckets.get(gpus)
+    return ROOMY if bucket is None else Room((bucket.cap - bucket.waiting) // gpus * gpus)
 
 
 def _hired(machine: Machine, settings: LiumSettings) -> _Part:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from importlib.util import find_spec
 from typing import Annotated, Literal, Self
@@ -14,6 +15,7 @@ from autopilot.units import Share
 from autopilot_adapters.bittensor.codec import public_key
 from autopilot_adapters.bittensor.rpc import WEB_SOCKET
 from autopilot_adapters.bittensor.wire import LIUM
+from autopilot_adapters.programs import ProgramSettings
 
 _HTTP = ("http://", "https://")
 
@@ -45,6 +47,31 @@ EndpointField = Annotated[SecretStr, AfterValidator(_endpoint)]
 """Providers of nodes put their keys into the address."""
 
 
+class LiumNodeSettings(ProgramSettings):
+    """The executor on this host, ``neurons/executor``, and its account at the portal: ``[networks.bittensor.lium.node]``."""
+
+    executor: str = ""
+    """The node's id in the portal."""
+    executors: Mapping[str, str] = Field(default_factory=dict)
+    """By GPU UUID, where each GPU is a node of its own."""
+    token: SecretStr
+    """A provider API token of the portal, ``lpk_…``."""
+    portal: WebField = "https://provider-api.lium.io"
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if bool(self.executor) == bool(self.executors):
+            raise ValueError("name the node's id in the portal as executor, or one for each GPU in executors")
+        for each in filter(None, (self.executor, *self.executors.values())):
+            if not each.replace("-", "").isalnum():
+                raise ValueError(f"{each!r} is no id of a node: it is letters, digits and hyphens")
+        if self.jobs:
+            raise ValueError("the pods are asked of the portal: leave jobs out")
+        if not self.token.get_secret_value().strip():
+            raise ValueError("token must not be empty")
+        return self
+
+
 class LiumSettings(Table):
     """This rig as a node of SN51, lium.io."""
 
@@ -67,9 +94,13 @@ class LiumSettings(Table):
     notice: SpanField = timedelta(hours=48)
     """How long ahead the removal of a node must be announced; it ends every rental."""
     url: WebField = "https://lium.io"
+    node: LiumNodeSettings | None = None
+    """How its program is started and stopped here; without it, rates only."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        if self.node and self.gpus > 1 and not self.node.executor:
+            raise ValueError("a node of several GPUs has one id: name it as node.executor")
         if self.ask is not None and self.ask.count <= 0:
             raise ValueError("ask must be more than nothing")
         if min(self.boot, self.ramp, self.notice) < timedelta(0):
@@ -89,6 +120,8 @@ class MinerSettings(Table):
     incentive: ShareField | None = None
     """The share of what all miners get that you expect, while the UID is not registered or immune and has earned nothing yet."""
     boot: SpanField = timedelta(minutes=5)
+    node: ProgramSettings | None = None
+    """How its program is started and stopped here; without it, rates only."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:

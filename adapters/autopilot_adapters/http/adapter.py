@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from autopilot.contracts import NodeDriver, Scope
 from autopilot.errors import AdapterError, Transient
 from autopilot.kit import Kit
 from autopilot.kit.http import Reply
@@ -19,7 +20,9 @@ from autopilot_adapters.http.rates import Expressions, answer, expressions, term
 from autopilot_adapters.http.settings import HttpSettings
 from autopilot_adapters.http.unit import DOLLAR
 from autopilot_adapters.http.wire import Asker, Question, question
+from autopilot_adapters.programs import node_of
 from autopilot_adapters.unmanaged import Unmanaged
+from autopilot_adapters.venues import Venues
 
 _AT_ONCE = 8
 """Requests. A rig has fewer models."""
@@ -46,7 +49,7 @@ class HttpNetwork:
     def __init__(self, settings: HttpSettings, kit: Kit) -> None:
         self.network: NetworkId = kit.network
         self.scope = settings.scope
-        self.node = Unmanaged(kit.network, kit.clock)
+        self.node: NodeDriver = _node(settings, kit)
         self._settings = settings
         self._kit = kit
         self._venue = Venue(kit.network, settings.market)
@@ -107,6 +110,14 @@ class HttpNetwork:
 
     def close(self) -> None:
         """Nothing is open: the client belongs to the process."""
+
+
+def _node(settings: HttpSettings, kit: Kit) -> NodeDriver:
+    """Where the network takes all GPUs or none, its program is one for all of them."""
+    if settings.node is None:
+        return Unmanaged(kit.network, kit.clock)
+    node = node_of(kit, settings.node, settings.market, whole=settings.scope is Scope.RIG and len(kit.devices) > 1)
+    return Venues(kit.network, kit.clock, {settings.market: node}, kit.devices)
 
 
 class HttpAdapter:

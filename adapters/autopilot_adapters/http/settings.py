@@ -18,6 +18,7 @@ from autopilot.units import NONE
 from autopilot_adapters.http.expressions import compiled
 from autopilot_adapters.http.names import plain
 from autopilot_adapters.http.unit import BLOCK, Unit, unit_of
+from autopilot_adapters.programs import ProgramSettings
 
 _NO_TIME = timedelta(0)
 _DANGEROUS = set("'\"`\\{}")
@@ -112,6 +113,8 @@ class HttpSettings(Table):
     """Dark time of arriving."""
     drain: SpanField = _NO_TIME
     """How long the last job runs on when the GPU is to leave."""
+    node: ProgramSettings | None = None
+    """How its program is started, drained, stopped and looked at; without it, rates only."""
 
     @field_validator("models")
     @classmethod

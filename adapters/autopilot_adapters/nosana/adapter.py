@@ -10,14 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from autopilot.contracts import Scope
+from autopilot.contracts import NodeDriver, Scope
 from autopilot.errors import Transient
 from autopilot.kit import Kit
 from autopilot.kit.fields import Table
+from autopilot.kit.prices import TokenPrice
 from autopilot.model.device import Device, DeviceId, NetworkId, Venue
 from autopilot.model.market import Answer, NoQuote
 from autopilot.model.node import Observation
@@ -29,11 +30,14 @@ from autopilot_adapters.nosana.directory import Directory
 from autopilot_adapters.nosana.hire import MEAN_JOB
 from autopilot_adapters.nosana.history import NosanaHistory
 from autopilot_adapters.nosana.names import of_device, takes, variants
+from autopilot_adapters.nosana.node import NodeSettings, managed
 from autopilot_adapters.nosana.payouts import JobPayouts
 from autopilot_adapters.nosana.rates import Place, answer
 from autopilot_adapters.nosana.reading import Nonsense, is_address
+from autopilot_adapters.nosana.standing import Standings
 from autopilot_adapters.nosana.survey import Survey, Surveyor
 from autopilot_adapters.nosana.wire import BASES, Api
+from autopilot_adapters.nosana.work import NosanaWork
 from autopilot_adapters.unmanaged import Unmanaged
 
 BOOT = timedelta(minutes=10)
@@ -58,6 +62,14 @@ class NosanaSettings(Table):
     """The address of the node of each device, by the device's id. With it a quote knows our place in the queue and our stake."""
     markets: tuple[str, ...] = ()
     """Only these, by slug or address; all that take the device without."""
+    node: NodeSettings | None = None
+    """How the nodes are run on this host. Without it, only rates are known and no node is started."""
+
+    @model_validator(mode="after")
+    def _nodes_apart(self) -> Self:
+        if self.node:
+            self.node.apart(self.nodes)
+        return self
 
 
 class Nosana:
@@ -76,16 +88,24 @@ class NosanaNetwork:
 
     def __init__(self, settings: NosanaSettings, kit: Kit) -> None:
         self.network: NetworkId = kit.network
-        self.node = Unmanaged(kit.network, kit.clock)
         self._kit = kit
         self._only = frozenset(settings.markets)
         self._nodes = settings.nodes
         directory = Directory(kit.folder / f"{kit.network}-markets.json")
         api = Api(kit.http, [base.rstrip("/") for base in settings.base_urls])
-        self._surveyor = Surveyor(kit, api, Chain(kit.http, settings.rpc_url.get_secret_value()), directory, settings.nodes.values())
+        chain = Chain(kit.http, settings.rpc_url.get_secret_value())
+        self._surveyor = Surveyor(kit, api, chain, directory, settings.nodes.values())
         self.payouts = JobPayouts(kit.network, kit.clock, api, directory, settings.nodes) if settings.nodes else None
         self._waits: dict[tuple[Venue, DeviceId], timedelta] = {}
         self._jobs: dict[Venue, timedelta] = {}
+        self._nos: TokenPrice | None = None
+        self._boot = settings.node.boot if settings.node else BOOT
+        self.node = self._managed(settings.node, chain, directory) if settings.node else Unmanaged(kit.network, kit.clock)
+
+    def _managed(self, settings: NodeSettings, chain: Chain, directory: Directory) -> NodeDriver:
+        nodes = {DeviceId(device): node for device, node in self._nodes.items()}
+        standings = Standings(self.network, self._kit.clock, chain, directory, self._kit.devices, nodes, settings.look)
+        return managed(self._kit, settings, settings.container(), standings, NosanaWork(nodes, standings, lambda: self._nos))
 
     @property
     def rates(self) -> NosanaNetwork:
@@ -102,20 +122,22 @@ class NosanaNetwork:
         survey, now = self._surveyor.look(devices), self._kit.clock.now()
         if survey is None:
             return [self._nowhere(device, (), now) for device in devices]
+        self._nos = survey.price
         try:
             return [each for device in devices for each in self._answers(device, survey, now)]
         except Nonsense as error:
             raise Transient(self.network, str(error)) from None
 
     def exit_cost(self, seen: Observation) -> ExitCost:
-        """The rest of the job that runs. Nobody knows it, for a client may extend it; by its kind it is as long as the mean."""
+        """The rest of the job that runs. Nobody knows it, for a client may extend it: the mean of its kind, and at most its time limit."""
         if not seen.leases or seen.venue is None:
             return ExitCost()
-        return ExitCost(drain=self._jobs.get(seen.venue, MEAN_JOB))
+        left = [lease.until - seen.at for lease in seen.leases if lease.until and lease.until > seen.at]
+        return ExitCost(drain=min([self._jobs.get(seen.venue, MEAN_JOB), *left]))
 
     def entry_cost(self, device: Device, venue: Venue) -> EntryCost:
         """The start of the node, and the wait for its first job as it was at the last poll; a mean job where nothing was seen yet."""
-        return EntryCost(boot=BOOT, ramp=self._waits.get((venue, device.id), MEAN_JOB))
+        return EntryCost(boot=self._boot, ramp=self._waits.get((venue, device.id), MEAN_JOB))
 
     def close(self) -> None:
         """Nothing is held: the connections are the kit's."""

@@ -26,6 +26,8 @@ _MOST_ROWS = 20_000
 _MOST_SLOT = 10**12
 _PATIENCE = timedelta(seconds=15)
 _QUEUED_OR_RUNNING = bytes([0])
+_AS_BYTES = {"encoding": "base64", "commitment": "confirmed"}
+"""Without a commitment Solana answers of a block that is final, some 13 s ago: a job that was given since then would not be seen."""
 
 T = TypeVar("T")
 
@@ -47,25 +49,39 @@ class Chain:
 
     def markets(self, addresses: Sequence[str]) -> Told[Accounts]:
         """The accounts of these markets, in one call: some fifty exist, and a hundred fit."""
-        asked = [list(addresses), {"encoding": "base64"}]
+        asked = [list(addresses), _AS_BYTES]
         (accounts, slot), seen_at = self._call("getMultipleAccounts", asked, _market_accounts(addresses))
         return Told(accounts, seen_at, f"Solana's block {slot}")
 
-    def running(self, markets: Sequence[str]) -> Told[Mapping[str, int]]:
-        """How many jobs run in each of the markets: those that a run account points at. One call, and one more for each market.
+    def runs(self) -> Told[Sequence[codec.RunAccount]]:
+        """Every job that runs, in one call.
 
         That nothing runs in the whole network is no answer: then the endpoint has lost sight of the accounts.
         """
         runs, seen_at = self._accounts(codec.JOBS_PROGRAM, codec.RUN, codec.run_account)
         if not runs:
             raise Transient(self._http.network, f"{shown(self._url)} knows of no job that runs in the whole network")
-        of_runs = {run.job for run in runs.values()}
+        return Told(list(runs.values()), seen_at, "Solana")
+
+    def jobs(self, addresses: Sequence[str]) -> Mapping[str, codec.JobAccount]:
+        """These jobs, a hundred at most, in one call; one that the chain does not know is left out."""
+
+        def read(result: Any) -> Mapping[str, codec.JobAccount]:
+            rows = zip(addresses, _values(result, len(addresses)), strict=True)
+            return {address: codec.job_account(_data(row, codec.JOBS_PROGRAM)) for address, row in rows if row is not None}
+
+        return self._call("getMultipleAccounts", [list(addresses), _AS_BYTES], read)[0]
+
+    def running(self, markets: Sequence[str]) -> Told[Mapping[str, int]]:
+        """How many jobs run in each of the markets: those that a run account points at. One call, and one more for each market."""
+        runs = self.runs()
+        of_runs = {run.job for run in runs.value}
         counts = {}
         for market in markets:
             found = {codec.JOB_MARKET_AT: base58.b58decode(market), codec.JOB_STATE_AT: _QUEUED_OR_RUNNING}
             jobs, _ = self._accounts(codec.JOBS_PROGRAM, codec.JOB, codec.job_account, found)
             counts[market] = sum(1 for address, job in jobs.items() if address in of_runs and job.market == market)
-        return Told(counts, seen_at, "Solana")
+        return Told(counts, runs.seen_at, "Solana")
 
     def xnos(self, node: str) -> int:
         """What the node has staked, in micro-xNOS; nothing where it has no stake account."""
@@ -86,7 +102,7 @@ class Chain:
                 raise Nonsense(f"getProgramAccounts: has {len(rows)} accounts")
             return {str(member(row, "pubkey", "account")): decode(_data(member(row, "account", "account"), program)) for row in rows}
 
-        return self._call("getProgramAccounts", [program, {"encoding": "base64", "filters": filters}], read)
+        return self._call("getProgramAccounts", [program, {**_AS_BYTES, "filters": filters}], read)
 
     def _call(self, method: str, params: Sequence[Any], read: Callable[[Any], T]) -> tuple[T, datetime]:
         asked = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
@@ -111,15 +127,20 @@ def _result(json: Any) -> Any:
 def _market_accounts(addresses: Sequence[str]) -> Callable[[Any], tuple[Accounts, int]]:
     def read(result: Any) -> tuple[Accounts, int]:
         slot = whole(member(member(result, "context", "result"), "slot", "context"), "context.slot", _MOST_SLOT)
-        rows = listed(member(result, "value", "result"), "value")
-        if len(rows) != len(addresses):
-            raise Nonsense(f"{len(rows)} accounts for {len(addresses)} addresses")
+        rows = _values(result, len(addresses))
         if all(row is None for row in rows):
             raise Nonsense("none of the markets is on this chain: is rpc_url one of Solana's mainnet?")
         found = (None if row is None else codec.market_account(_data(row, codec.JOBS_PROGRAM)) for row in rows)
         return dict(zip(addresses, found, strict=True)), slot
 
     return read
+
+
+def _values(result: Any, asked: int) -> list[Any]:
+    rows = listed(member(result, "value", "result"), "value")
+    if len(rows) != asked:
+        raise Nonsense(f"{len(rows)} accounts for {asked} addresses")
+    return rows
 
 
 def _data(account: Any, program: str) -> bytes:

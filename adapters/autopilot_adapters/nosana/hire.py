@@ -9,6 +9,9 @@ In a steady state as many jobs begin as end, R / L of them in an hour (Little's 
 before it. Both formulas are one: a wait and a job in turn keep a node busy for L / (wait + L) = R / (R + Q + 1) of the time. They are
 the usual R / (R + Q) and Q x L / R, with the newcomer counted among those who wait; a node of ours that is there already is not counted
 again, and only those before it in the queue delay it.
+
+More nodes of ours share the same jobs: n of them are hired n x (R + J) / (R + Q + n) of the time in all. With S = R + Q + 1 the second adds
+(S - 1) / (S + 1) of what the first has, so each further one earns about 2 / (S + 1) less than the one before, as long as nodes wait.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 
-from autopilot.units import Share
+from autopilot.units import NONE, Share
 
 MEAN_JOB = timedelta(minutes=58)
 """Where nothing else is known: 12,346,915,572 s of 3,542,223 jobs, all that Nosana had run by 2026-03-24."""
@@ -56,6 +59,11 @@ class Crowd:
     def occupancy(self) -> Share:
         """The share of the hour that each node there can expect to be hired."""
         return Share.of(min(Decimal(1), Decimal(self.demand) / Decimal(max(self.supply, 1))))
+
+    @property
+    def fall(self) -> Share:
+        """How much less a further node of ours earns than the one before: nothing, where jobs wait for nodes."""
+        return Share.of(Decimal(2) / (self.supply + 1)) if self.demand < self.supply else NONE
 
     def wait(self, job: timedelta) -> timedelta:
         """How long until our node gets its next job, with jobs of this mean length."""

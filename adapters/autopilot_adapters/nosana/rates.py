@@ -8,8 +8,8 @@ from decimal import Context, Decimal
 
 from autopilot.kit.tokens import TokenPrice
 from autopilot.model.device import Device, Venue
-from autopilot.model.market import Answer, Basis, NativePrice, NoQuote, Quote, Working
-from autopilot.units import UsdPerHour
+from autopilot.model.market import Answer, Basis, NativePrice, NoQuote, Quote, Room, Working
+from autopilot.units import Share, UsdPerHour
 from autopilot_adapters.nosana.answers import Market
 from autopilot_adapters.nosana.codec import MarketAccount
 from autopilot_adapters.nosana.hire import Crowd
@@ -63,6 +63,8 @@ def answer(place: Place, survey: Survey, now: datetime) -> Answer:
         occupancy=crowd.occupancy,
         job_length=survey.job_length(place.market),
         native=NativePrice("NOS", nos, price.usd, price.as_of),
+        # The GPUs of one node share its fall.
+        room=Room(fall=Share(crowd.fall.count // place.market.gpus)),
     )
     lines = (*_pay(place, survey, per_second), *_price(place, quote, price), _hired(place, survey, crowd), _expected(quote))
     return replace(quote, workings=lines)

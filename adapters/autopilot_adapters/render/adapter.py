@@ -9,7 +9,6 @@ its time is no rate. No node may serve both venues on the same hardware.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
@@ -19,18 +18,16 @@ from autopilot.errors import AdapterError
 from autopilot.kit import Kit
 from autopilot.kit.tokens import TokenPrice
 from autopilot.model.device import Device, Venue
-from autopilot.model.market import Answer, NoQuote, Quote
+from autopilot.model.market import Answer, NoQuote, Quote, Silence
 from autopilot.model.node import Observation, Phase
 from autopilot.model.plan import EntryCost, ExitCost
 from autopilot.units import Usd
 from autopilot_adapters.render.dispersed import MARKET, Dispersed
 from autopilot_adapters.render.estimate import TOKEN
 from autopilot_adapters.render.frames import Frames
+from autopilot_adapters.render.node import nodes_of
 from autopilot_adapters.render.settings import RenderSettings
 from autopilot_adapters.render.stats import Known, Place, Stats
-from autopilot_adapters.unmanaged import Unmanaged
-
-log = logging.getLogger(__name__)
 
 
 class Render:
@@ -42,7 +39,7 @@ class Render:
 
     def __init__(self, settings: RenderSettings, kit: Kit) -> None:
         self.network = kit.network
-        self.node = Unmanaged(kit.network, kit.clock)
+        self.node = nodes_of(settings, kit)
         self._settings = settings
         self._kit = kit
         place = Place(settings.stats_url, settings.stats_origin, settings.epochs, settings.refresh)
@@ -59,42 +56,41 @@ class Render:
     def rates(self) -> Render:
         return self
 
-    def quotes(self, devices: Sequence[Device]) -> Sequence[Answer]:
-        """Two answers for each device. A venue whose figures cannot be had is left out where the other one has a quote.
+    def quotes(self, devices: Sequence[Device]) -> Sequence[Answer | Silence]:
+        """Two answers for each device. A venue whose figures cannot be had is a Silence where the other one has a quote.
 
         Raises Transient or Refused where neither has. Nothing is asked for what is not configured.
         """
         now = self._kit.clock.now()
         unasked = ((venue.venue, why) for venue in (self._frames, self._dispersed) if (why := venue.without()))
-        answers: list[Answer] = [NoQuote(venue, device.id, now, why) for venue, why in unasked for device in devices]
+        answers: list[Answer | Silence] = [NoQuote(venue, device.id, now, why) for venue, why in unasked for device in devices]
         if devices and len(answers) < 2 * len(devices):
             answers += self._asked(devices)
         return answers
 
-    def _asked(self, devices: Sequence[Device]) -> Sequence[Answer]:
-        answers: list[Answer] = []
+    def _asked(self, devices: Sequence[Device]) -> Sequence[Answer | Silence]:
+        answers: list[Answer | Silence] = []
         failed: list[AdapterError] = []
-        for venue in self._venues(devices):
+        for venue, answered in self._venues(devices):
             try:
-                answers += venue()
+                answers += answered()
             except AdapterError as error:
                 failed.append(error)
+                answers.append(Silence(venue, str(error)))
         if failed and not any(isinstance(answer, Quote) for answer in answers):
             raise failed[0]
-        for each in failed:
-            log.warning("%s; only the other venue of %s is answered", each, self.network)
         return answers
 
-    def _venues(self, devices: Sequence[Device]) -> Sequence[Callable[[], Sequence[Answer]]]:
+    def _venues(self, devices: Sequence[Device]) -> Sequence[tuple[Venue, Callable[[], Sequence[Answer]]]]:
         """The answers of each venue that is configured. Both questions are asked at once: neither needs the other's answer."""
         with ThreadPoolExecutor(max_workers=2) as pool:
             price, known = pool.submit(self._price), pool.submit(self._known)
         now = self._kit.clock.now()
-        venues: list[Callable[[], Sequence[Answer]]] = []
+        venues: list[tuple[Venue, Callable[[], Sequence[Answer]]]] = []
         if not self._frames.without():
-            venues.append(lambda: self._frames.answers(devices, price.result(), known.result(), now))
+            venues.append((self._frames.venue, lambda: self._frames.answers(devices, price.result(), known.result(), now)))
         if not self._dispersed.without():
-            venues.append(lambda: self._dispersed.answers(devices, price.result(), now))
+            venues.append((self._dispersed.venue, lambda: self._dispersed.answers(devices, price.result(), now)))
         return venues
 
     def _price(self) -> TokenPrice:

@@ -50,13 +50,17 @@ def worked(log: Path, days: int) -> Worked | None:
     return Worked(timedelta(seconds=float(sum(times))), span, until, len(times))
 
 
+def dated(line: str) -> tuple[datetime, str] | None:
+    """The time of a line, local but read as UTC, and what it says. None for the rest of a longer one."""
+    match = _LINE.match(line)
+    try:
+        return (datetime.strptime(match[1], "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC), match[2]) if match else None
+    except ValueError:
+        return None  # the thirteenth month: half a line, glued to another
+
+
 def _lines(log: Path) -> Iterator[tuple[datetime, str]]:
-    for line in _tail(log):
-        if match := _LINE.match(line):
-            try:
-                yield datetime.strptime(match[1], "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC), match[2]
-            except ValueError:
-                continue  # the thirteenth month: half a line, glued to another
+    return (stamped for line in _tail(log) if (stamped := dated(line)))
 
 
 def _tail(log: Path) -> Sequence[str]:

@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from autopilot.kit.fields import ShareField, SpanField, Table, UsdField
 from autopilot.units import NONE, Share, Usd
+from autopilot_adapters.programs import Argv, ProgramSettings
 from autopilot_adapters.render.names import plain
 
 CLAIMED = Share.of("0.5")
@@ -30,6 +31,27 @@ Scores = Annotated[Mapping[str, Score], BeforeValidator(_plainly)]
 Multiplier = Annotated[Decimal, Field(gt=0, le=20)]
 Multipliers = Annotated[Mapping[str, Multiplier], BeforeValidator(_plainly)]
 Weekly = Annotated[Decimal, Field(ge=0, le=1000)]
+
+
+class ClientSettings(Table):
+    """The render client on its Windows host: ``[networks.render.node]``. Windows fills in names like ``%LOCALAPPDATA%``."""
+
+    launcher: str = Field(min_length=1)
+    r"""The path of ``rndrclient.exe``."""
+    client: str = Field(min_length=1)
+    """The path of the ``TCPSVCS.EXE`` that it starts. Windows has a service of that name, so the name alone is not enough."""
+    log: str = r"%LOCALAPPDATA%\OtoyRndrNetwork\rndr_log.txt"
+    host: Argv = ()
+    """The words before ``powershell.exe`` that reach the host, e.g. ``["ssh", "rig"]``; none within WSL."""
+    finishes: bool = False
+    """Whether a client that is closed while it renders finishes its frame first, which nobody has confirmed. Then a frame may be broken."""
+
+    @model_validator(mode="after")
+    def _apart(self) -> Self:
+        if self.launcher.casefold() == self.client.casefold() or not all("\\" in path for path in (self.launcher, self.client)):
+            msg = r"launcher and client are two whole paths of Windows, like 'C:\OTOY\rndrclient.exe'"
+            raise ValueError(msg)
+        return self
 
 
 class DispersedSettings(Table):
@@ -52,9 +74,14 @@ class DispersedSettings(Table):
     boot: SpanField = timedelta(minutes=10)
     drain: SpanField = timedelta(days=1)
     """How long a job may go on. No command to drain or stop is known, and a persistent job has no end of its own."""
+    node: ProgramSettings | None = None
+    """How its client is started and stopped here; without it, rates only."""
 
     @model_validator(mode="after")
     def _sound(self) -> Self:
+        if self.node and not self.node.jobs:
+            msg = "node.jobs must be a command that prints a line for each job that runs: the client does not say it, and none may be cut"
+            raise ValueError(msg)
         if self.utilisation is not None and self.utilisation > BUSIEST:
             msg = f"utilisation must be at most {BUSIEST}: nobody works around the clock"
             raise ValueError(msg)
@@ -109,6 +136,8 @@ class RenderSettings(Table):
     frame: SpanField = timedelta(minutes=30)
     """The longest wait for a frame to end. The client has no command to drain."""
     dispersed: DispersedSettings = DispersedSettings()
+    node: ClientSettings | None = None
+    """How the client is started and stopped; without it, rates only."""
 
     @model_validator(mode="after")
     def _sound(self) -> Self:

@@ -13,13 +13,14 @@ from autopilot.model.node import Observation, Phase
 
 _GRACE = timedelta(seconds=30)
 _UNHEARD = UnheardWork()
+_TOLD = "told"
 
 
 class ServiceNode:
     """One network's program on this host, device by device.
 
-    That a device drains is remembered in a file before the network is told, so that a crash in between leaves a node that is
-    told again, and never one that takes new work unseen.
+    That a device is to drain is remembered in a file before the network is told, and that it was told after: a crash in between
+    leaves a node that is told again, and one that was told in vain is never taken to refuse work.
     """
 
     def __init__(
@@ -44,7 +45,7 @@ class ServiceNode:
         """Bring the node up at the venue; one that drains takes new work again. Raises NodeFault where it cannot."""
         look = self._shape.look(device)
         if look.phase in (Phase.ABSENT, Phase.FAULT):
-            self._mark(device).unlink(missing_ok=True)
+            # A drain of its last life is undone when it is up: the network may not listen before.
             self._shape.launch(device, venue)
         elif look.venue not in (None, venue):
             raise NodeFault(self._network, f"{device.label} serves {look.venue}: stop it before {venue} starts")
@@ -55,8 +56,10 @@ class ServiceNode:
     def drain(self, device: Device) -> None:
         """Take no new work; what runs may finish."""
         if self._shape.look(device).phase in (Phase.STARTING, Phase.READY):
-            self._mark(device).touch()
+            if not self._mark(device).exists():
+                self._mark(device).touch()
             self._work.refuse(device)
+            self._mark(device).write_text(_TOLD, encoding="utf-8")
 
     def stop(self, device: Device) -> None:
         """Be ABSENT: asked first, made to go after the grace. Raises NodeFault where somebody else started it."""
@@ -71,14 +74,21 @@ class ServiceNode:
     def _seen(self, device: Device, look: Look) -> Observation:
         leases = self._work.leases(device)
         working = Phase.BUSY if leases else Phase.READY
-        phase = Phase.DRAINING if self._mark(device).exists() else working
-        return Observation(device.id, look.venue, phase, self._clock.now(), leases, look.note)
+        phase = Phase.DRAINING if self._refuses(device) else working
+        tells = not isinstance(self._work, UnheardWork)
+        return Observation(device.id, look.venue, phase, self._clock.now(), leases, look.note, tells)
 
     def _plain(self, device: Device, look: Look) -> Observation:
         """Of a node that does no work now. One that boots although it is to drain is drained at once, and not started again."""
-        phase = Phase.DRAINING if look.phase is Phase.STARTING and self._mark(device).exists() else look.phase
+        phase = Phase.DRAINING if look.phase is Phase.STARTING and self._refuses(device) else look.phase
         venue = None if phase in (Phase.ABSENT, Phase.UNKNOWN) else look.venue
         return Observation(device.id, venue, phase, self._clock.now(), note=look.note)
+
+    def _refuses(self, device: Device) -> bool:
+        try:
+            return self._mark(device).read_text(encoding="utf-8") == _TOLD
+        except FileNotFoundError:
+            return False
 
     def _mark(self, device: Device) -> Path:
         return self._folder / f"{self._network}-{device.id}.draining"

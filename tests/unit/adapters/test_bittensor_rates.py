@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from autopilot.errors import Transient
-from autopilot.model.market import Answer, Basis, NoQuote, Quote
+from autopilot.model.market import ROOMY, Answer, Basis, NoQuote, Quote, Room
 from autopilot.units import Share, UsdPerHour
 from autopilot_adapters.bittensor import codec
 
@@ -131,6 +131,17 @@ def test_a_bucket_has_room_for_the_last_one_only_if_all_of_it_fits(tmp_path: Pat
 
     assert quote(lium(tmp_path, world=paid, gpus=8)).idle
     assert not quote(lium(tmp_path, world=full, gpus=8)).idle
+
+
+def test_idle_pay_that_is_most_of_the_rate_limits_for_how_many_it_holds(tmp_path: Path) -> None:
+    """Of ten single GPUs that are paid for seven wait: three are left. Nodes of eight come whole. Where rent is most, none counts."""
+    world = W.World()
+    world.capacity[4]["buckets"]["1"].update(max_cap=10, unrented_count=7)
+    world.capacity[4]["buckets"]["8"].update(max_cap=64, unrented_count=45)
+
+    assert Room(3) == quote(lium(tmp_path, world=world, occupancy="0.1")).room
+    assert Room(16) == quote(lium(tmp_path, world=world, occupancy="0.1", gpus=8)).room
+    assert ROOMY == quote(lium(tmp_path, world=world, occupancy="0.9")).room
 
 
 def test_the_price_of_a_family_is_not_that_of_its_members(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -53,3 +54,19 @@ def test_a_node_that_is_there_is_not_counted_again() -> None:
 
     assert Share.of("0.75") == working.occupancy == waiting.occupancy
     assert (timedelta(0), HOUR / 3) == (working.wait(HOUR), waiting.wait(HOUR))
+
+
+@given(st.integers(1, 500), st.integers(0, 500), st.integers(2, 6))
+def test_a_further_node_of_ours_earns_less_by_the_fall(running: int, waiting: int, ours: int) -> None:
+    """What so many nodes are hired together, a node at a time: each adds less than the one before, by about the fall."""
+    crowd = Crowd(running, waiting)
+    together = [nodes * running / (running + waiting + nodes) for nodes in range(ours + 1)]
+    added = [after - before for before, after in pairwise(together)]
+
+    assert abs(added[1] / added[0] - (1 - float(crowd.fall))) < 1e-8
+    assert all(after / before >= 1 - float(crowd.fall) - 1e-8 for before, after in pairwise(added))
+
+
+def test_where_jobs_wait_for_nodes_the_pay_does_not_fall() -> None:
+    """Each further node gets a job at once."""
+    assert NONE == Crowd(3, jobs=5).fall

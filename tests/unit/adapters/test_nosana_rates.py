@@ -295,3 +295,14 @@ def test_the_times_of_a_quote(tmp_path: Path) -> None:
 
     assert W.NOW - timedelta(minutes=10) == quote.as_of
     assert (W.NOW, W.NOW + timedelta(hours=2)) == (quote.seen_at, quote.expires)
+
+
+def test_a_further_gpu_shares_the_same_jobs(tmp_path: Path) -> None:
+    """With S nodes, ours among them, each further one earns 2 / (S + 1) less; the eight GPUs of a node share that."""
+    rig = [W.gpu(each, "H100 80GB HBM3", 80) for each in range(8)]
+    for quote, gpus in ((quoted(W.Nosana(), tmp_path), 1), (quoted(W.Nosana(), tmp_path, *rig, market="nvidia-8x-h100"), 8)):
+        hired = re.search(r": (\d+) / (\d+) = ", lines(quote))
+
+        assert hired
+        assert int(hired[1]) < int(hired[2])
+        assert float(quote.room.fall) == pytest.approx(2 / (int(hired[2]) + 1) / gpus, abs=2e-9)

@@ -26,7 +26,7 @@ from autopilot.kit import Kit
 from autopilot.kit.http import Http
 from autopilot.kit.tokens import Tokens
 from autopilot.model.device import Device, DeviceId, NetworkId, Venue
-from autopilot.model.market import Answer, NoQuote, Quote
+from autopilot.model.market import Answer, NoQuote, Quote, Silence
 from autopilot.model.node import Observation, Phase
 from autopilot.model.plan import EntryCost, ExitCost
 from autopilot.sim.clock import SimClock
@@ -321,14 +321,16 @@ def test_a_first_look_that_fails_is_an_error(make: Make, web: Web, status: int, 
         make().quotes(DEVICES)
 
 
-def test_one_venue_does_not_hide_the_other(make: Make, web: Web, caplog: pytest.LogCaptureFixture) -> None:
-    """Dispersed needs no file; what the file would have said is left out, and so the last quote counts on."""
+def test_one_venue_does_not_hide_the_other(make: Make, web: Web) -> None:
+    """Dispersed needs no file; the frames, which do, are silent and say why, and so their last quote counts on."""
     web.status = 500
-    answers = make(dispersed={"utilisation": "0.1"}).quotes(DEVICES)
+    silence, *answers = make(dispersed={"utilisation": "0.1"}).quotes(DEVICES)
 
+    assert isinstance(silence, Silence)
+    assert FRAMES == silence.venue
+    assert "answered 500" in silence.reason
     assert {COMPUTE} == {answer.venue for answer in answers}
     assert isinstance(of(answers, COMPUTE), Quote)
-    assert "only the other venue of render is answered" in caplog.text
 
 
 def test_without_a_price_nothing_is_answered(make: Make, web: Web) -> None:
