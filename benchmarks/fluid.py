@@ -5,7 +5,8 @@ downtime of 0.25, 1, 4 and 12 h and with quotes that are exact or off by 8 %. Ri
 in hindsight for each case, the controls and the rules of the mining switchers. ``forecast`` is flown hour by hour on arrays, which a test
 holds equal to the pilot's flight.
 
-``--broken``: with forecasts that are permuted, flipped and frozen. ``--ablate``: without parts of it. ``--short``: one panel, for CI.
+``--broken``: with forecasts that are permuted, flipped and frozen. ``--ablate``: without parts of it. ``--locked``: where one venue, or
+each, keeps who goes there for 12 or 24 h. ``--short``: one panel, for CI.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from autopilot_strategies.accounts import Accounts
 from autopilot_strategies.experts import Panel, families, panel, tables
 from autopilot_strategies.forecast import Levels
 from autopilot_strategies.forecasting import Forecaster
-from autopilot_strategies.plans import Entry, Targets
+from autopilot_strategies.plans import Entry, Outlook, Targets, braked
 from autopilot_strategies.signals import Floats, Readings, Signals
 
 DOWNTIMES = (0.25, 1.0, 4.0, 12.0)
@@ -37,6 +38,8 @@ NOISES = (0.0, 0.08)
 LEADS = tuple(range(31))
 """Per cent."""
 PEERS = ("rainbow", "rainbow-ticks", "nemos", "nemos-ticks", "nicehash", "nicehash-ticks", "mindminer", "mindminer-ticks")
+LOCKED = 1.0
+"""Hours of downtime at which locks are flown."""
 CONTROLS = ("stay", "greedy", "payback")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -55,11 +58,14 @@ class Way:
     """Whether the votes follow profit."""
     guarded: bool = True
     bend: Bend = field(default=lambda levels: levels)
+    locks: str = "priced"
+    """What it makes of a stay that cannot be cut short: "priced", only "known", or "ignored"."""
 
-    def panel(self) -> Panel:
+    def panel(self, entry: Entry) -> Panel:
         """The experts, of whom only some have a voice."""
-        whole = panel()
-        share = np.concatenate([np.full(size, name in self.parts) for name, size in families().items()])
+        whole, every = panel(locks=entry.locks), families(locks=entry.locks)
+        share = np.concatenate([np.full(len(names), family in self.parts) for family, names in every.items()])
+        share &= self.locks == "priced" or np.array(["premium" not in name for name in whole.names])
         return replace(whole, prior=whole.prior * share, free=whole.free if share[whole.free].any() else share)
 
 
@@ -71,6 +77,7 @@ class Sky:
     noise: float
     course: Course
     levels: Floats
+    lows: Floats
     readings: Readings
     anchors: Floats
 
@@ -85,42 +92,55 @@ class Sky:
     def over(cls, name: str, noise: float, recorded: RatePanel, shown: Floats, start: datetime) -> Sky:
         """A panel from an instant on."""
         cast = Levels(Forecaster.start(venues=len(recorded.networks), hour=(recorded.start - _EPOCH) // HOUR))
-        levels, readings = cast.extend(shown)[1], Signals.start(len(recorded.networks)).extend(shown)[1]
-        return cls(name, noise, Course(recorded, shown, start, recorded.end), levels, readings, cast.anchors)
+        levels, lows = cast.extend(shown)[1:]
+        readings = Signals.start(len(recorded.networks)).extend(shown)[1]
+        return cls(name, noise, Course(recorded, shown, start, recorded.end), levels, lows, readings, cast.anchors)
 
     @property
     def before(self) -> int:
         """Hours of history."""
         return (self.course.start - self.course.panel.start) // HOUR
 
-    def tables(self, entry: Entry, bend: Bend) -> Targets:
+    def brakes(self, row: int, entry: Entry, move: tuple[int, int], hours: float) -> bool:
+        """Whether a move by what is known at the end of a row would rest on a forecast whose low end loses."""
+        now = slice(row, row + 1)
+        outlook, low = (Outlook.of(each[now], self.anchors, self.readings.cut(now), 0.0) for each in (self.levels, self.lows))
+        return braked(outlook, low, entry, move, hours)
+
+    def tables(self, entry: Entry) -> Targets:
         """What every expert would do at the start of each hour, the first excepted."""
-        levels, parts = bend(self.levels), []
-        for begin in range(0, len(levels), 480):
+        parts = []
+        for begin in range(0, len(self.levels), 480):
             piece = slice(begin, begin + 480)
-            parts.append(tables(self.readings.cut(piece), levels[piece], self.anchors, entry)[0])
+            parts.append(tables(self.readings.cut(piece), self.levels[piece], self.anchors, entry)[0])
         return np.concatenate(parts)
 
 
-def fly(sky: Sky, downtime: float, way: Way) -> float:
-    """The net of one device in USD, from idle: what the pilot would come to with ``forecast``."""
+def fly(sky: Sky, downtime: float, way: Way, stay: Floats | None = None) -> float:
+    """The net of one device in USD, from idle: what the pilot would come to with ``forecast``.
+
+    ``stay`` has the hours for which each venue keeps who goes there.
+    """
     shown, paid = sky.course.shown, np.nan_to_num(sky.course.panel.rates)
     venues = shown.shape[1]
-    entry = Entry(np.array([0.0] + [downtime] * venues), np.zeros(venues + 1))
-    experts, decided, hour = way.panel(), sky.tables(entry, way.bend), (sky.course.panel.start - _EPOCH) // HOUR
-    stay = np.tile(np.arange(venues + 1, dtype=np.int16), (1, *decided.shape[1:2], 1))
-    decided = np.concatenate((stay, decided))
+    stay = np.zeros(venues) if stay is None else stay
+    sky = replace(sky, levels=way.bend(sky.levels), lows=way.bend(sky.lows))
+    entry = Entry(np.array([0.0] + [downtime] * venues), np.zeros(venues + 1), np.append(0.0, stay * (way.locks != "ignored")))
+    experts, decided, hour = way.panel(entry), sky.tables(entry), (sky.course.panel.start - _EPOCH) // HOUR
+    still = np.tile(np.arange(venues + 1, dtype=np.int16), (1, *decided.shape[1:2], 1))
+    decided = np.concatenate((still, decided))
     accounts = Accounts.start(experts).extend(experts, entry, decided[: sky.before], shown[: sky.before], hour)
-    here, busy, net = 0, 0, 0.0
+    here, busy, came, net = 0, 0, -np.inf, 0.0
     for row in range(sky.before, len(shown)):
         if not way.learns:
             accounts = replace(accounts, weights=experts.prior / experts.prior.sum())
         if busy == 0:
             election = accounts.elect(experts, entry, _on_offer(decided[row], shown[row - 1]), here)
             target = election.target if way.guarded else election.wish
-            if target != here:
-                here, busy = target, int(np.ceil(downtime))
-        busy, lit = max(busy - 1, 0), 1.0 if busy == 0 else float(busy == 1) * (np.ceil(downtime) - downtime)
+            if target != here and not (way.guarded and sky.brakes(row - 1, entry, (here, target), accounts.ahead(experts))):
+                here, came = target, row
+                busy = int(np.ceil(max(downtime, stay[here - 1]) if here else downtime))
+        busy, lit = max(busy - 1, 0), min(max(row + 1 - came - downtime, 0.0), 1.0)
         net += lit * paid[row, here - 1] if here else 0.0
         accounts = accounts.extend(experts, entry, decided[row : row + 1], shown[row : row + 1], hour + row)
     return float(net)
@@ -154,9 +174,9 @@ class Case:
         regrets = [100 * (1 - net / best) for net in sweep(strategies, sky.course, terms).net_usd.tolist()]
         return cls(sky, downtime, best, tuple(regrets[: len(LEADS)]), dict(zip(names, regrets[len(LEADS) :], strict=True)))
 
-    def regret(self, way: Way) -> float:
+    def regret(self, way: Way, stay: Floats | None = None) -> float:
         """Per cent of perfect foresight that is missed."""
-        return 100 * (1 - fly(self.sky, self.downtime, way) / self.best)
+        return 100 * (1 - fly(self.sky, self.downtime, way, stay) / self.best)
 
     @property
     def label(self) -> str:
@@ -240,16 +260,34 @@ def table(flown: Iterator[Case], ways: Sequence[Way], *, share: bool) -> None:
         print(f"{name:39} " + " ".join(f"{each:15.3f}" for each in value))
 
 
+def locked(flown: Iterator[Case]) -> None:
+    """Regret against perfect foresight that nothing keeps, where the venue that leads most often, or each, keeps who goes there."""
+    ways = [Way(name, locks=name) for name in ("priced", "known", "ignored")]
+    print(f"{'regret, %':24} {'noise':>5} {'dark':>8} {'stay':>14} " + " ".join(f"{way.name:>9}" for way in ways))
+    rows = []
+    for case in flown:
+        venues = case.sky.course.scored.shape[1]
+        leads = np.bincount(np.nan_to_num(case.sky.course.scored).argmax(axis=1), minlength=venues)
+        for hours in (12.0, 24.0):
+            for name, keeps in (("one venue", np.arange(venues) == leads.argmax()), ("every venue", np.ones(venues))):
+                rows.append([case.regret(way, hours * keeps) for way in ways])
+                print(f"{case.label} {hours:2g} h {name:>9} " + " ".join(f"{value:9.3f}" for value in rows[-1]), flush=True)
+    print(f"{'mean':54} " + " ".join(f"{value:9.3f}" for value in np.mean(rows, axis=0)))
+
+
 def main() -> int:
     """Print the table; 1 where the contest is lost, in the short form by twice the figure."""
     parser = argparse.ArgumentParser(description="regret of forecast on recorded panels")
     parser.add_argument("folder", type=Path)
-    for option in ("--broken", "--ablate", "--short"):
+    for option in ("--broken", "--ablate", "--locked", "--short"):
         parser.add_argument(option, action="store_true")
     given = parser.parse_args()
     flown = cases(given.folder, short=given.short)
     if given.broken or given.ablate:
         table(flown, _broken() if given.broken else _ablated(), share=given.broken)
+        return 0
+    if given.locked:
+        locked(case for case in flown if case.downtime == LOCKED)
         return 0
     return 0 if contest(flown, 2.0 if given.short else 1.0) else 1
 

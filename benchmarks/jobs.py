@@ -22,21 +22,9 @@ from numpy.typing import NDArray
 from autopilot.backtest import informed
 from autopilot.backtest.compiler import compiled
 from autopilot.backtest.jobflight import HIRED, WORKED, Flyer, costs, flyer
+from autopilot.model.experience import Odds
 from autopilot.model.kernel import Offers, Seat
-from autopilot.occupancy import (
-    FIRST_SPREAD,
-    capped,
-    factor,
-    hazard,
-    job_length,
-    kept,
-    log_odds,
-    mean_after,
-    spread_after,
-    steady,
-    waited,
-    worth,
-)
+from autopilot.occupancy import capped, first, followed, job_length, kept, log_odds, own_load, public_load, worth
 from autopilot.sim.hazards import Walk
 from autopilot.sim.jobs import Shown, to_hours
 from autopilot.sim.jobs_setting import Setting, read_settings
@@ -52,8 +40,11 @@ NOISY = Walk(sd=0.8, half_life=timedelta(days=1))
 """A public occupancy that is hardly worth reading."""
 DRAWS = 8
 """Devices by which a market is judged, each with its own luck and its own memory."""
-HIRES, EXPECTED, JOBS, HOURS = range(4)
+JOBS, HOURS = range(2)
 """The columns of a tally."""
+WIDTH = len(Odds._fields)
+HIRES, IDLED = Odds._fields.index("hires"), Odds._fields.index("waited")
+"""The columns of what is known of the odds that grow with every wait."""
 
 
 class Mind(NamedTuple):
@@ -62,11 +53,11 @@ class Mind(NamedTuple):
     learns: float
     """1.0; 0.0 believes the public figures."""
     tally: Floats
-    """Venues x (hires, expected hires, jobs, hours of jobs)."""
+    """Venues x (jobs, hours of jobs)."""
     at: Floats
     """The hour to which each tally has decayed."""
     odds: Floats
-    """Venues x (latest, mean, spread); NaN before the first figure."""
+    """Venues x the fields of ``Odds``; NaN before the first figure."""
     as_of: Floats
     """Of each venue's newest figure, in hours."""
     row: NDArray[np.int64]
@@ -79,8 +70,8 @@ def mind(venues: int, dark: float, fee: float, *, learns: bool = True) -> Mind:
     each = np.ones(venues + 1)
     offers = Offers(each * np.nan, each * 0.0, each * dark, each * fee)
     offers.rates[0] = offers.dark[0] = offers.cash[0] = 0.0
-    odds = np.full((venues, 3), np.nan)
-    return Mind(float(learns), np.zeros((venues, 4)), np.zeros(venues), odds, np.zeros(venues), np.array([-1]), offers)
+    odds = np.full((venues, WIDTH), np.nan)
+    return Mind(float(learns), np.zeros((venues, 2)), np.zeros(venues), odds, np.zeros(venues), np.array([-1]), offers)
 
 
 def read(hour: int, shown: Shown, mind: Mind) -> None:
@@ -91,21 +82,17 @@ def read(hour: int, shown: Shown, mind: Mind) -> None:
         for venue in range(len(mind.at)):
             if math.isnan(shown.pay[row, venue]):
                 continue
-            odds, figures = log_odds(shown.occupancy[row, venue]), mind.odds[venue]
-            if math.isnan(figures[0]):
-                figures[1], figures[2] = odds, FIRST_SPREAD
-            else:
-                hours = row - mind.as_of[venue]
-                figures[2] = spread_after(figures[2], figures[1], odds, hours)
-                figures[1] = mean_after(figures[1], odds, hours)
-            figures[0] = odds
+            told = log_odds(shown.occupancy[row, venue])
+            known = first(told) if math.isnan(mind.odds[venue, 0]) else followed(outlook(venue, mind), told, row - mind.as_of[venue])
+            for column, value in enumerate(known):
+                mind.odds[venue, column] = value
             mind.as_of[venue] = row
 
 
-def public(venue: int, hour: int, shown: Shown, mind: Mind) -> float:
-    """The hazard of a typical rig, per hour of waiting."""
-    latest, mean, spread = mind.odds[venue]
-    return hazard(steady(latest, mean, spread), shown.job_hours[hour, venue])
+def outlook(venue: int, mind: Mind) -> Odds:
+    """What is known of a venue's odds."""
+    row = mind.odds[venue]
+    return Odds(row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7], row[8], row[9], row[10], row[11], row[12])
 
 
 def carry(venue: int, now: float, mind: Mind) -> None:
@@ -125,11 +112,8 @@ def remember(kind: int, venue: int, start: float, end: float, hour: int, shown: 
         tally[HOURS] += capped(end - start, shown.job_hours[last, venue])
         return
     read(hour, shown, mind)
-    carry(venue, start, mind)
-    expected = waited(tally[EXPECTED], public(venue, hour, shown, mind), end - start)
-    carry(venue, end, mind)
-    tally[EXPECTED] = expected
-    tally[HIRES] += 1.0 if kind == HIRED else 0.0
+    mind.odds[venue, IDLED] += mind.learns * (end - start) / shown.job_hours[hour, venue]
+    mind.odds[venue, HIRES] += mind.learns if kind == HIRED else 0.0
 
 
 def by_belief(now: float, hour: int, venue: int, shown: Shown, mind: Mind) -> int:
@@ -145,11 +129,11 @@ def believed(venue: int, now: float, hour: int, shown: Shown, mind: Mind) -> flo
     if math.isnan(shown.pay[hour, venue]):
         return math.nan
     carry(venue, now, mind)
-    hires, expected, jobs, hours = mind.tally[venue]
-    length = shown.job_hours[hour, venue]
-    load = public(venue, hour, shown, mind) * length
+    jobs, hours = mind.tally[venue]
+    load = public_load(outlook(venue, mind))
     if mind.learns:
-        load = public(venue, hour, shown, mind) * factor(hires, expected, 0.0, 0.0) * job_length(length, jobs, hours)
+        length = shown.job_hours[hour, venue]
+        load = own_load(outlook(venue, mind)) * job_length(length, jobs, hours) / length
     return worth(shown.pay[hour, venue], shown.idle[hour, venue], load)
 
 

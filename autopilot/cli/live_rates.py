@@ -213,20 +213,24 @@ def _explain(found: Survey, network: str, settings: Settings) -> None:
 
 
 def _experience(settings: Settings, found: Survey) -> Experience:
-    """What the rig has seen of being hired, as the state file has it; nothing where there is none."""
+    """What the rig has seen of being hired and paid, as the state file has it; nothing where there is none."""
+    from dataclasses import replace
+
     from autopilot.model.experience import Experience
     from autopilot.occupancy import known
+    from autopilot.store.context import unpack_realised
     from autopilot.store.store import Store
 
     if not settings.state.exists():
         return Experience()
     with closing(Store.read_only(settings.state)) as store:
-        return known(store.experience.tallies(), store.experience.odds(), found.at)
+        seen = known(store.experience.tallies(), store.experience.odds(), found.at)
+        return replace(seen, realised=unpack_realised(store.journal.newest_context()))
 
 
 def explained(offer: Offer, found: Survey, experience: Experience) -> Iterator[str]:
     """The arithmetic of one offer, line by line."""
-    from autopilot import occupancy
+    from autopilot import occupancy, realised
     from autopilot.model.market import Quote
 
     quote = offer.answer
@@ -243,6 +247,7 @@ def explained(offer: Offer, found: Survey, experience: Experience) -> Iterator[s
     if occupancy.for_jobs(quote):
         belief = occupancy.believed(quote, experience, offer.device)
         yield f"  {belief.evidence}; believed to earn {_rate(UsdPerHour.nearest(belief.rate))}"
+    yield f"  {realised.said(experience.realised.get((quote.venue, offer.device.model)))}"
     yield f"  power {_rate(offer.power)}; net {_rate(quote.expected - offer.power)}"
     yield f"  {_roomed(quote.room)}"
     yield f"  the figure is {span_text(timedelta(seconds=quote.age(found.at) // timedelta(seconds=1)))} old"

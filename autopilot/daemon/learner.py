@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import pickle
+import signal
 import subprocess
 import sys
 import threading
@@ -52,12 +53,12 @@ class Learner:
         with self._lock:
             self._closed = True
             if self._process is not None:
-                self._process.kill()
+                _kill(self._process)
 
     def _lesson(self, strategy: Strategy, packed: Future[bytes], history: History) -> Strategy:
         task = (packed.result(), history)
         process, began = self._open(), stopwatch()
-        limit = threading.Timer(self._patience.total_seconds(), process.kill)
+        limit = threading.Timer(self._patience.total_seconds(), _kill, (process,))
         limit.daemon = True
         limit.start()
         try:
@@ -96,9 +97,16 @@ def _converse(process: subprocess.Popen[bytes], task: tuple[bytes, History]) -> 
     return process.stdout.read()
 
 
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """With all that it has started, which would hold the pipe open; where it is known to be gone, nobody."""
+    with suppress(ProcessLookupError):
+        if process.returncode is None:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
 def _end(process: subprocess.Popen[bytes]) -> int:
     """Its exit code; by now it has said what it had to say."""
-    process.kill()
+    _kill(process)
     code = process.wait()
     for pipe in (process.stdin, process.stdout):
         with suppress(BrokenPipeError):
@@ -122,7 +130,7 @@ def _learn() -> None:
 
 def _end_with_the_daemon() -> None:
     os.read(0, 1)  # nothing more is ever said: it returns when the other end is closed
-    os._exit(1)
+    os.killpg(0, signal.SIGKILL)  # and all that the lesson has started
 
 
 def _outcome(strategy: Strategy, history: History) -> _Outcome:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from autopilot.model.device import Device, DeviceId, Venue
 
@@ -37,17 +38,45 @@ class Hire:
     """When it began; None where it ran already when we first looked, so that nobody knows what was waited for it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Odds:
-    """What a venue publishes of its occupancy for a GPU model, as it went: the logarithm of hired against free time."""
+class Odds(NamedTuple):
+    """What is known of being hired at a venue with a GPU model: logarithms of hired against free time.
 
-    as_of: datetime
-    """Of the newest figure that went in."""
-    latest: float
+    A typical rig's odds are ``mean + moved``; what is published is that and ``noise``; this rig's are that and ``bias``. The three
+    are guesses, with their variances and covariances.
+    """
+
     mean: float
-    """The slow mean that they come back to."""
+    """The slow mean that the published figures come back to."""
     spread: float
-    """The variance around that mean, of what really moves and of what is noise."""
+    """Their variance around it, of what really moves and of what is noise."""
+    moved: float
+    """How far the market stands from that mean."""
+    noise: float
+    """How far the newest figure is off."""
+    bias: float
+    """How much oftener than a typical rig this one is hired."""
+    moved_variance: float
+    noise_variance: float
+    bias_variance: float
+    moved_noise: float
+    """The covariance of the two; likewise the next."""
+    moved_bias: float
+    noise_bias: float
+    hires: float = 0.0
+    """How often the rig was seen to be hired since the newest figure."""
+    waited: float = 0.0
+    """How long its GPUs waited since then, together, in lengths of a job."""
+
+
+class Realised(NamedTuple):
+    """What a venue paid of what it had quoted to GPUs of a model, for the same hours."""
+
+    ratio: float
+    """USD paid for each USD quoted."""
+    error: float
+    """Its standard error."""
+    hours: float
+    """Of how many hours of service both are known, by their weight as evidence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +86,8 @@ class Experience:
     tallies: Mapping[tuple[Venue, DeviceId], Tally] = field(default_factory=dict)
     odds: Mapping[tuple[Venue, str], Odds] = field(default_factory=dict)
     """By venue and device model."""
+    realised: Mapping[tuple[Venue, str], Realised] = field(default_factory=dict)
+    """Likewise. Where it is missing, nobody knows what is paid of the quotes."""
 
     def own(self, venue: Venue, device: Device) -> Tally:
         """What the device itself has seen there; nothing at first."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from math import fsum
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from autopilot.model.device import Venue
@@ -62,6 +64,13 @@ class Series:
         """The first ``count`` points."""
         for index in range(count):
             yield Point(self._as_of[index], self._rates[index])
+
+    def mean(self, start: datetime, end: datetime, count: int) -> float | None:
+        """The mean rate among the first ``count`` points that are later than an instant, up to another; else the last one before."""
+        first = bisect_right(self._as_of, start, 0, count)
+        last = bisect_right(self._as_of, end, first, count)
+        rates = [float(rate) for rate in self._rates[max(first - 1, 0) if first == last else first : last] if rate is not None]
+        return fsum(rates) / len(rates) if rates else None
 
     def fold(self, step: Step[S], count: int) -> S | None:
         """Run the step over the first ``count`` points; what was already computed for fewer is not computed again."""
@@ -131,6 +140,14 @@ class History:
         """The points of a venue and model, oldest first; none where nothing is known."""
         key = (venue, model)
         return self._series[key].points(self._known[key]) if key in self._known else iter(())
+
+    def mean(self, venue: Venue, model: str, start: datetime, end: datetime) -> float | None:
+        """The mean of the rates that describe the span after an instant up to another, USD per hour.
+
+        Where the venue said nothing in that time, what it said last is still true. None where it offered nothing.
+        """
+        key = (venue, model)
+        return self._series[key].mean(start, end, self._known[key]) if key in self._known else None
 
     def fold(self, venue: Venue, model: str, step: Step[S]) -> S | None:
         """Run a step over the points of a venue and model. None where there are none.

@@ -62,6 +62,8 @@ class Observation:
     leases: tuple[Lease, ...] = ()
     note: str = ""
     """What a person should know: an exit code, a queue position."""
+    tells_work: bool = True
+    """Whether the node says what it works on. Where it does not, READY may be busy, and nobody knows how often it is hired."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,9 +46,9 @@ class Round(Generic[T]):
         return any(question.answers.done() for question in self._under_way.values())
 
     @property
-    def waits(self) -> bool:
-        """Whether some network is not late yet."""
-        return any(not question.answers.done() and not self._late(question) for question in self._under_way.values())
+    def awaited(self) -> set[NetworkId]:
+        """The networks that owe an answer and are not late yet."""
+        return {network for network, question in self._under_way.items() if not question.answers.done() and not self._late(question)}
 
     def take(self) -> Iterator[tuple[NetworkId, Sequence[T] | BaseException]]:
         """What has come, in the order in which it was asked, each the answers or the exception that it ended with.

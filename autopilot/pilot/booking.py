@@ -27,15 +27,19 @@ class Mode:
     """Whether it was seen at work."""
     pays: UsdPerHour | None = None
     """What that work pays, where the node says it."""
+    told: bool = True
+    """Whether the node says when it works."""
 
-    def rate(self, quote: Quote) -> UsdPerHour:
-        """What it earns an hour: what its leases pay, else the quote's rate at work, or while waiting.
+    def rate(self, answer: Answer | None) -> UsdPerHour | None:
+        """What it earns an hour: what its leases pay, else the quote's rate at work, or while waiting; None where nobody knows.
 
-        Where a quote expects every hour to be paid there is no waiting.
+        Where a quote expects every hour to be paid there is no waiting; a node that does not say when it works earns what is expected.
         """
-        if self.pays is not None:
+        if self.pays is not None or not isinstance(answer, Quote):
             return self.pays
-        return quote.busy if self.works or quote.occupancy == ALL else quote.idle
+        if not self.told:
+            return answer.expected
+        return answer.busy if self.works or answer.occupancy == ALL else answer.idle
 
 
 def mode_of(placement: Venue, seen: Observation | None, switch: Switch | None) -> Mode:
@@ -43,7 +47,7 @@ def mode_of(placement: Venue, seen: Observation | None, switch: Switch | None) -
     if seen is not None and placement != IDLE and seen.phase.lit:
         pays = [lease.pays for lease in seen.leases if lease.pays is not None]
         told = sum(pays, UsdPerHour(0)) if pays and len(pays) == len(seen.leases) else None
-        return Mode(placement, lit=True, dark=False, works=seen.phase is Phase.BUSY or bool(seen.leases), pays=told)
+        return Mode(placement, lit=True, dark=False, works=seen.phase is Phase.BUSY or bool(seen.leases), pays=told, told=seen.tells_work)
     if switch is not None and switch.state is not State.DRAINING:
         return Mode(switch.target, lit=False, dark=True)
     return Mode(placement, lit=False, dark=False)
@@ -78,9 +82,11 @@ class Booker:
 
     def _entries(self, device: DeviceId, mode: Mode, start: datetime, end: datetime, answer: Answer | None) -> list[Entry]:
         entries = []
-        if mode.lit and isinstance(answer, Quote):
-            earned = self._meter.run((Kind.EARNED, device, mode.venue), mode.rate(answer), end - start)
-            entries.append(Entry(start, end, device, mode.venue, Kind.EARNED, earned, answer.basis))
+        rate = mode.rate(answer)
+        if mode.lit and rate is not None:
+            earned = self._meter.run((Kind.EARNED, device, mode.venue), rate, end - start)
+            basis = answer.basis if isinstance(answer, Quote) else Basis.ESTIMATE
+            entries.append(Entry(start, end, device, mode.venue, Kind.EARNED, earned, basis))
         if mode.dark:
             entries.append(Entry(start, end, device, mode.venue, Kind.DARK, Usd(0), Basis.REALISED))
         draw = self._world.draws.get(device, Draw())

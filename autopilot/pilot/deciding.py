@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from autopilot.contracts import NamedStrategy
@@ -71,24 +72,25 @@ def judge(
     view: View,
     guards: Sequence[Guard],
     past: Mapping[DeviceId, Sequence[Switch]],
-    under_way: Collection[DeviceId] = (),
+    under_way: Mapping[DeviceId, Move] = MappingProxyType({}),
 ) -> Verdict:
     """Let every guard look at every move; the first veto counts. What is left is judged again: moves may belong together.
 
-    The moves of devices that are under way already were judged when they were opened: guards see them, and they are not made again.
+    The moves that are under way already were judged when they were opened: guards see them as they are, wherever the decision
+    would have their devices now, and they are not made again.
     """
     devices: dict[DeviceId, Device] = {device.id: device for device in view.devices}
     vetoes: dict[DeviceId, str] = {}
-    moves, before = decision.moves, None
+    moves, before = tuple(move for move in decision.moves if move.device not in under_way), None
     while moves != before:
-        for move in (each for each in moves if each.device not in under_way):
-            case = Case(move, moves, view, devices[move.device], past.get(move.device, ()))
+        for move in moves:
+            case = Case(move, (*under_way.values(), *moves), view, devices[move.device], past.get(move.device, ()))
             reasons = (guard.veto(case) for guard in guards)
             veto = next((reason for reason in reasons if reason), None)
             if veto:
                 vetoes[move.device] = veto
         before, moves = moves, tuple(move for move in moves if move.device not in vetoes)
-    return Verdict(decision, tuple(move for move in moves if move.device not in under_way), vetoes)
+    return Verdict(decision, moves, vetoes)
 
 
 def describe(decision: Decision) -> dict[str, Any]:

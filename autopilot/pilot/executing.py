@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from autopilot.contracts import Scope
 from autopilot.errors import AdapterError, NodeFault
 from autopilot.model.device import IDLE, DeviceId, NetworkId, Venue
 from autopilot.model.market import Answer, Basis
@@ -71,6 +72,21 @@ class Executor:
         """The devices that still drain, and whose move deserves another look: something was heard since it was decided."""
         draining = (progress.switch for progress in self.open.values() if progress.switch.state is State.DRAINING)
         return {switch.device for switch in draining if _heard(answers, switch)}
+
+    def moves(self, devices: Iterable[DeviceId]) -> dict[DeviceId, Move]:
+        """What devices with an open switch are doing, as moves."""
+        switches = (self.open[device].switch for device in devices)
+        return {switch.device: Move(switch.device, switch.source, switch.target) for switch in switches}
+
+    def free_to_return(self, devices: Iterable[DeviceId]) -> set[DeviceId]:
+        """Of devices that drain, those that may turn back: to and from a network that takes whole rigs, all go or none does."""
+        rigs = [network for network, adapter in self._world.adapters.items() if adapter.scope is Scope.RIG]
+        switches = [progress.switch for progress in self.open.values()]
+        bound = [{each.device for each in switches if network in (each.source.network, each.target.network)} for network in rigs]
+        free = set(devices)
+        while split := [together for together in bound if together & free and not together <= free]:
+            free.difference_update(*split)
+        return free
 
     def recall(self, device: DeviceId, why: str) -> None:
         """The move of a device that still drains is not wanted any more: it turns back when it is settled next."""

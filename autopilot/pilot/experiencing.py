@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from autopilot import occupancy
 from autopilot.model.device import IDLE, Device, DeviceId, Venue
-from autopilot.model.experience import Experience, Hire, Odds, Tally
+from autopilot.model.experience import Experience, Hire, Tally
 from autopilot.model.market import Answer, Quote
 from autopilot.model.node import Lease, Observation, Phase, Placement
 from autopilot.occupancy import aged, known
@@ -41,6 +41,7 @@ class _Public:
     """What a venue publishes for a device, in hours and per hour."""
 
     hazard: float
+    """Of a typical rig, as likely by all that is known."""
     length: float
 
 
@@ -52,37 +53,48 @@ class Experiencer:
         self._book = world.store.experience
         self._models = {device.id: device.model for device in world.devices}
         self._tallies = {(venue, device): (at, tally) for venue, device, at, tally in self._book.tallies()}
-        self._odds = {(venue, model): odds for venue, model, odds in self._book.odds()}
+        self._odds = {(venue, model): (as_of, odds) for venue, model, as_of, odds in self._book.odds()}
         self._known = {(hire.device, hire.venue, hire.lease): hire for hire in self._book.running()}
         self._stints: dict[DeviceId, _Stint] = {}
         self._public: dict[tuple[Venue, DeviceId], _Public] = {}
         """In force since the last look."""
         self._grown: set[tuple[Venue, DeviceId]] = set()
+        self._learned: set[tuple[Venue, str]] = set()
         self._began: list[Hire] = []
         self._over: list[Hire] = []
 
     def experience(self, now: datetime) -> Experience:
         """All that is known at this instant."""
         tallies = ((*key, at, tally) for key, (at, tally) in self._tallies.items())
-        return known(tallies, ((*key, odds) for key, odds in self._odds.items()), now)
+        return known(tallies, ((*key, *odds) for key, odds in self._odds.items()), now)
 
     def publish(self, answers: Mapping[tuple[Venue, DeviceId], Answer]) -> None:
         """Follow the figures that the venues publish, and wait by them from now on. One that is paid for every hour is hired by nobody."""
         jobs = {key: answer for key, answer in answers.items() if isinstance(answer, Quote) and occupancy.for_jobs(answer)}
-        news: dict[tuple[Venue, str], Odds] = {}
         for (venue, device), quote in jobs.items():
-            key = (venue, self._models[device])
-            before = self._odds.get(key)
-            if before is None or before.as_of < quote.as_of:
-                news[key] = self._odds[key] = occupancy.followed(before, quote)
-        if news:
+            self._follow((venue, self._models[device]), quote)
+        if self._learned:
             with self._world.store.atomic():
-                self._book.publish((venue, model, odds) for (venue, model), odds in news.items())
+                self._keep_odds()
         self._public = {key: self._published(key, quote) for key, quote in jobs.items()}
+
+    def _follow(self, key: tuple[Venue, str], quote: Quote) -> None:
+        told = occupancy.told(quote)
+        if key not in self._odds:
+            odds = occupancy.first(told)
+        else:
+            as_of, before = self._odds[key]
+            if quote.as_of <= as_of:
+                return
+            odds = occupancy.followed(before, told, (quote.as_of - as_of) / HOUR)
+        self._odds[key] = (quote.as_of, odds)
+        self._learned.add(key)
 
     def _published(self, key: tuple[Venue, DeviceId], quote: Quote) -> _Public:
         venue, device = key
-        return _Public(occupancy.public_hazard(self._odds[venue, self._models[device]], quote), occupancy.published_length(quote))
+        _, odds = self._odds[venue, self._models[device]]
+        length = occupancy.published_length(quote)
+        return _Public(occupancy.public_load(odds) / length, length)
 
     def look(self, placements: Mapping[DeviceId, Placement], sightings: Mapping[DeviceId, Sightings], now: datetime) -> None:
         """Compare what is seen of every device with the last look, and keep what it comes to."""
@@ -94,6 +106,7 @@ class Experiencer:
             return
         with self._world.store.atomic():
             self._book.add((*key, *self._tallies[key]) for key in sorted(self._grown))
+            self._keep_odds()
             for hire in self._over:
                 self._book.ended(hire, now)
             for hire in self._began:
@@ -104,7 +117,7 @@ class Experiencer:
 
     def _see(self, device: Device, venue: Venue, seen: Observation, now: datetime) -> None:
         last = self._stints.pop(device.id, None)
-        if seen.phase is Phase.UNKNOWN:
+        if seen.phase is Phase.UNKNOWN or not seen.tells_work:
             return
         before = last if last is not None and last.venue == venue and now - last.at <= _UNSEEN else None
         leases = {} if venue == IDLE else _leases(seen)
@@ -141,6 +154,7 @@ class Experiencer:
             tally = self._tally(before.venue, device, start)
             expected = occupancy.waited(tally.expected, public.hazard, (end - start) / HOUR)
             self._keep(before.venue, device, end, replace(aged(tally, end - start), expected=expected))
+            self._learn(before.venue, device, waited=(end - start) / HOUR / public.length)
 
     def _hire(self, device: Device, venue: Venue, lease: Lease, before: _Stint | None) -> Hire:
         """The hire that a lease is: one that is known, or a new one, which counts where the device was seen to be ready for it."""
@@ -152,6 +166,7 @@ class Experiencer:
             if witnessed and (venue, device.id) in self._public:
                 tally = self._tally(venue, device, lease.since)
                 self._keep(venue, device, lease.since, replace(tally, hires=tally.hires + 1.0))
+                self._learn(venue, device, hires=1.0)
         return self._known[key]
 
     def _tally(self, venue: Venue, device: Device, at: datetime) -> Tally:
@@ -163,6 +178,16 @@ class Experiencer:
         key = (venue, device.id)
         self._tallies[key] = (max(at, self._tallies[key][0]) if key in self._tallies else at, tally)
         self._grown.add(key)
+
+    def _learn(self, venue: Venue, device: Device, hires: float = 0.0, waited: float = 0.0) -> None:
+        """Add to what the rig has seen since the venue's newest figure, whichever of its GPUs it was."""
+        as_of, odds = self._odds[venue, device.model]
+        self._odds[venue, device.model] = (as_of, odds._replace(hires=odds.hires + hires, waited=odds.waited + waited))
+        self._learned.add((venue, device.model))
+
+    def _keep_odds(self) -> None:
+        self._book.publish((*key, *self._odds[key]) for key in sorted(self._learned))
+        self._learned.clear()
 
 
 def _leases(seen: Observation) -> dict[str, Lease]:

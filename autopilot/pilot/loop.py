@@ -22,6 +22,7 @@ from autopilot.pilot.experiencing import Experiencer
 from autopilot.pilot.learning import Learning
 from autopilot.pilot.observing import Register, Sightings, look
 from autopilot.pilot.polling import Poller
+from autopilot.pilot.realising import Realiser
 from autopilot.pilot.viewing import Viewer
 from autopilot.pilot.world import World
 from autopilot.store.context import pack
@@ -51,6 +52,7 @@ class Pilot:
         self._viewer = Viewer(world, self._costs, self._poller.record)
         self._booker = Booker(world)
         self._experiencer = Experiencer(world)
+        self._realiser = Realiser(world, self._poller.record)
         self._fences = world.store.journal.fences()
         self._past: dict[DeviceId, list[Switch]] = {device.id: [] for device in self._devices}
         for switch in world.store.journal.switches():
@@ -148,8 +150,10 @@ class Pilot:
         freed = self._freed(sightings)
         self._take_note(sightings, now)
         self._experiencer.publish(self._poller.usable(now))
-        waiting = set() if self._poller.fresh else {device.id for device in self._devices} - freed
-        if (self._poller.fresh or freed) and self._decide(now, waiting):
+        ripe = self._poller.ripe(now)
+        self._poller.fresh = self._poller.fresh and not ripe
+        waiting = set() if ripe else {device.id for device in self._devices} - freed
+        if (ripe or freed) and self._decide(now, waiting):
             self._settle(sightings, now)
         self._experiencer.look(self._register.placements, sightings, now)  # what this tick has brought about begins here
         self._booker.set({device.id: self._mode(device, sightings[device.id]) for device in self._devices}, now)
@@ -162,7 +166,7 @@ class Pilot:
                 self._world.store.ledger.book(entries)
 
     def _settle(self, sightings: dict[DeviceId, Sightings], now: datetime) -> None:
-        if not self._executor.open:
+        if not self._live or not self._executor.open:
             return
         for switch in self._executor.settle(sightings, now):
             self._past[switch.device].append(switch)
@@ -194,11 +198,11 @@ class Pilot:
 
     def _decide(self, now: datetime, waiting: set[DeviceId]) -> bool:
         """True when a switch was opened, or is to turn back. Those that wait for the next quotes are not asked about."""
-        self._poller.fresh = False
         strategy, view = self._learning.strategy, self._view(now, waiting)
         decision = ask(strategy, view)
         under_way = {device.id for device in view.free()} & self._executor.open.keys()
-        verdict = judge(decision, view, self._guards, self._past, under_way)
+        unwanted = self._unwanted(decision, under_way)
+        verdict = judge(decision, view, self._guards, self._past, self._executor.moves(under_way - unwanted))
         ruling = Ruling(
             now,
             {"name": strategy.name, "parameters": dict(strategy.parameters)},
@@ -214,25 +218,31 @@ class Pilot:
                 for move in verdict.allowed:
                     self._executor.begin(move, decision, now)
         self._notes |= {device.id: self._note(device, verdict) for device in self._devices if device.id not in waiting}
-        recalled = self._look_again(decision, under_way)
-        return recalled or (self._live and bool(verdict.allowed))
+        self._look_again(decision, under_way, unwanted)
+        return bool(unwanted) or (self._live and bool(verdict.allowed))
 
-    def _look_again(self, decision: Decision, under_way: set[DeviceId]) -> bool:
-        """Turn back those who still drain and would not be moved any more. True where there is one.
+    def _unwanted(self, decision: Decision, under_way: set[DeviceId]) -> set[DeviceId]:
+        """Those who still drain, would not be moved any more, and may turn back."""
+        if isinstance(decision, Lapse):  # doubt moves nothing, and turns nothing back
+            return set()
+        return self._executor.free_to_return(under_way - {move.device for move in decision.moves})
+
+    def _look_again(self, decision: Decision, under_way: set[DeviceId], unwanted: set[DeviceId]) -> None:
+        """Turn back those whose move is not wanted any more.
 
         A move to somewhere else than where they are going is a reason to go on: from there the next decision may move them.
         """
-        if isinstance(decision, Lapse):  # doubt moves nothing, and turns nothing back
-            return False
+        if isinstance(decision, Lapse):
+            return
         targets = {move.device: move.target for move in decision.moves}
         for device in under_way:
-            heading = self._executor.open[device].switch.target
+            switch = self._executor.open[device].switch
+            wanted = targets.get(device, switch.source)
             self._asides.pop(device, None)
-            if device not in targets:
+            if device in unwanted:
                 self._executor.recall(device, f"the gain is gone: {decision.notes.get(device) or decision.reason}")
-            elif targets[device] != heading:
-                self._asides[device] = f"{targets[device]} is wanted now, and looked at again from {heading}"
-        return not under_way <= targets.keys()
+            elif wanted != switch.target:
+                self._asides[device] = f"{wanted} is wanted now, and looked at again from {switch.target}"
 
     def _note(self, device: Device, verdict: Verdict) -> str:
         decision = verdict.decision
@@ -248,7 +258,8 @@ class Pilot:
         going = self._executor.open.keys() - self._executor.doubtful(quotes)
         fixed = {*going, *self._executor.stuck, *self._fences, *self._register.doubts, *waiting}
         view = self._viewer.view(now, quotes, self._register.placements, fixed)
-        return replace(view, experience=self._experiencer.experience(now))
+        experience = self._experiencer.experience(now)
+        return replace(view, experience=replace(experience, realised=self._realiser.known(now, experience.odds)))
 
     def _mode(self, device: Device, sightings: Sightings) -> Mode:
         venue = self._register.placements[device.id].venue

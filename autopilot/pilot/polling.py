@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TypeVar
 
-from autopilot.contracts import Adapter
+from autopilot.contracts import Adapter, PayoutSource
 from autopilot.errors import Refused, Transient
 from autopilot.model.device import IDLE, DeviceId, NetworkId, Venue
 from autopilot.model.history import Record
@@ -70,7 +70,11 @@ class Poller:
     @property
     def waits(self) -> bool:
         """Whether some network may still answer in time."""
-        return self._rates.waits or self._payouts.waits
+        return bool(self._rates.awaited or self._payouts.awaited)
+
+    def ripe(self, now: datetime) -> bool:
+        """Whether there is news to decide upon: not as long as a network of which no rate counts may still answer in time."""
+        return self.fresh and self._rates.awaited <= {venue.network for venue, _ in self.usable(now)}
 
     @property
     def come(self) -> bool:
@@ -90,7 +94,8 @@ class Poller:
     def collect(self) -> None:
         """Ask every network that tells what it has paid since the last payout we know of."""
         sources = {network: adapter.payouts for network, adapter in self._asked()}
-        self._payouts.begin({network: partial(told.payouts, self._last_payout(network)) for network, told in sources.items() if told})
+        questions = {network: partial(_paid, network, told, self._last_payout(network)) for network, told in sources.items() if told}
+        self._payouts.begin(questions)
         self.take()
 
     def take(self) -> None:
@@ -131,7 +136,7 @@ class Poller:
 
     def _quotes(self, adapter: Adapter) -> Sequence[Answer | Silence]:
         """What a network answers. One that speaks of what it was not asked is not believed."""
-        answers = adapter.rates.quotes(self._world.devices)
+        answers = list(adapter.rates.quotes(self._world.devices))
         for answer in answers:
             strange = not isinstance(answer, Silence) and answer.device not in self._models
             if strange or answer.venue.network != adapter.network:
@@ -165,6 +170,15 @@ class Poller:
     def _refuse(self, network: NetworkId, why: str) -> None:
         log.error("%s is left alone until a restart: %s", network, why)
         self.quarantine[network] = why
+
+
+def _paid(network: NetworkId, source: PayoutSource, since: datetime) -> Sequence[Payout]:
+    """What a network says it has paid. One that speaks for another is not believed."""
+    told = list(source.payouts(since))
+    for payout in told:
+        if payout.venue.network != network:
+            raise Transient(network, f"it told {payout}, which it did not pay")
+    return told
 
 
 def _named(silence: Silence) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from autopilot.errors import StoreError
 from autopilot.model.device import Device, DeviceId, NetworkId, Venue
-from autopilot.model.experience import Experience, Odds, Tally
+from autopilot.model.experience import Experience, Odds, Realised, Tally
 from autopilot.model.history import History, Key
 from autopilot.model.market import Answer
 from autopilot.model.node import Lease, Observation, Phase, Placement
@@ -32,6 +33,7 @@ def pack(view: View) -> dict[str, Any]:
         "power": _power(view),
         "fixed": sorted(view.fixed),
         "experience": _experience(view.experience),
+        "realised": [[*_venue(venue), model, *each] for (venue, model), each in view.experience.realised.items()],
     }
 
 
@@ -60,7 +62,7 @@ def _unpack(body: Mapping[str, Any], now: datetime, quotes: Mapping[tuple[Venue,
         {DeviceId(device): Draw(Watts(lit), Watts(idle)) for device, lit, idle in body["draws"]},
         PowerPrice(UsdPerKwh(flat), {instant(hour): UsdPerKwh(price) for hour, price in hours}),
         frozenset(DeviceId(device) for device in body["fixed"]),
-        _experienced(body.get("experience", ((), ()))),
+        replace(_experienced(body.get("experience", ((), ()))), realised=unpack_realised(body)),
     )
 
 
@@ -129,9 +131,7 @@ def _experience(experience: Experience) -> list[list[Any]]:
         [*_venue(venue), device, tally.model, tally.hires, tally.expected, tally.jobs, tally.hours]
         for (venue, device), tally in experience.tallies.items()
     ]
-    odds = [
-        [*_venue(venue), model, stamp(each.as_of), each.latest, each.mean, each.spread] for (venue, model), each in experience.odds.items()
-    ]
+    odds = [[*_venue(venue), model, *each] for (venue, model), each in experience.odds.items()]
     return [tallies, odds]
 
 
@@ -139,5 +139,10 @@ def _experienced(parts: Sequence[Sequence[Any]]) -> Experience:
     tallies, odds = parts
     return Experience(
         {(Venue(NetworkId(n), m), DeviceId(device)): Tally(model, *sums) for n, m, device, model, *sums in tallies},
-        {(Venue(NetworkId(n), m), model): Odds(instant(as_of), *figures) for n, m, model, as_of, *figures in odds},
+        {(Venue(NetworkId(n), m), model): Odds(*figures) for n, m, model, *figures in odds},
     )
+
+
+def unpack_realised(body: Mapping[str, Any]) -> dict[Key, Realised]:
+    """What a packed view knows of what is paid of the quotes; nothing in one that was packed before there was such knowledge."""
+    return {(Venue(NetworkId(n), m), model): Realised(*figures) for n, m, model, *figures in body.get("realised", ())}

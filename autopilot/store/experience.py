@@ -52,15 +52,15 @@ class ExperienceBook:
         for network, market, device, model, at, *sums in rows:
             yield Venue(NetworkId(network), market), DeviceId(device), instant(at), Tally(model, *sums)
 
-    def publish(self, odds: Iterable[tuple[Venue, str, Odds]]) -> None:
-        """Keep what became of a venue's figures. Call it inside a transaction."""
+    def publish(self, odds: Iterable[tuple[Venue, str, datetime, Odds]]) -> None:
+        """Keep what is known of a venue's odds, each with the instant of the newest figure in it. Call it inside a transaction."""
         self._connection.executemany(
-            "INSERT OR REPLACE INTO odds VALUES (?, ?, ?, ?, ?, ?, ?)",
-            ((venue.network, venue.market, model, stamp(each.as_of), each.latest, each.mean, each.spread) for venue, model, each in odds),
+            "INSERT OR REPLACE INTO odds VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            ((venue.network, venue.market, model, stamp(as_of), *each) for venue, model, as_of, each in odds),
         )
 
-    def odds(self) -> Iterator[tuple[Venue, str, Odds]]:
-        """What became of every venue's figures, by device model."""
+    def odds(self) -> Iterator[tuple[Venue, str, datetime, Odds]]:
+        """What is known of every venue's odds, by device model."""
         rows = self._connection.execute("SELECT * FROM odds ORDER BY network, market, model")
         for network, market, model, as_of, *figures in rows:
-            yield Venue(NetworkId(network), market), model, Odds(instant(as_of), *figures)
+            yield Venue(NetworkId(network), market), model, instant(as_of), Odds(*figures)

@@ -17,6 +17,8 @@ from autopilot.store.context import pack_entries, unpack_entries
 from autopilot.store.schema import Connection, instant, stamp
 
 _SWITCH = "id, plan, device, source_network, source_market, target_network, target_market, state, since, opened_at"
+_EXPERIENCE = "experience"
+"""The part of a context that is another one at every decision."""
 _OPEN = "state NOT IN ('settled', 'reverted', 'stranded')"
 
 
@@ -70,27 +72,37 @@ class Journal:
         self._connection = connection
 
     def rule(self, ruling: Ruling) -> None:
-        """Record a decision. What it was based on is kept once, however often it recurs."""
-        body = json.dumps(ruling.context, sort_keys=True)
+        """Record a decision. What it was based on is kept once, however often it recurs; experience, which never does, is kept with it."""
+        calm = {key: value for key, value in ruling.context.items() if key != _EXPERIENCE}
+        experience = json.dumps(ruling.context[_EXPERIENCE]) if _EXPERIENCE in ruling.context else None
+        body = json.dumps(calm, sort_keys=True)
         digest = hashlib.sha256(body.encode()).hexdigest()[:16]
         self._connection.execute("INSERT OR IGNORE INTO contexts VALUES (?, ?)", (digest, body))
         self._connection.execute(
-            "INSERT INTO decisions (at, strategy, context, decision, vetoes, known, lesson) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO decisions (at, strategy, context, decision, vetoes, known, lesson, experience) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 *(stamp(ruling.at), json.dumps(ruling.strategy), digest, json.dumps(ruling.decision), json.dumps(ruling.vetoes)),
-                *(ruling.known, ruling.lesson),
+                *(ruling.known, ruling.lesson, experience),
             ),
         )
 
     def rulings(self) -> Iterator[Ruling]:
         """Every decision, oldest first."""
         rows = self._connection.execute(
-            "SELECT at, known, lesson, strategy, body, decision, vetoes"
+            "SELECT at, known, lesson, experience, strategy, body, decision, vetoes"
             " FROM decisions JOIN contexts ON hash = context ORDER BY decisions.id"
         )
-        for at, known, lesson, *bodies in rows:
-            strategy, context, decision, vetoes = map(json.loads, bodies)
+        for at, known, lesson, experience, *bodies in rows:
+            strategy, calm, decision, vetoes = map(json.loads, bodies)
+            context = calm if experience is None else {**calm, _EXPERIENCE: json.loads(experience)}
             yield Ruling(instant(at), strategy, context, decision, vetoes, known, lesson)
+
+    def newest_context(self) -> dict[str, Any]:
+        """What the newest decision was based on, without the experience; nothing where nothing was decided yet."""
+        row = self._connection.execute(
+            "SELECT body FROM decisions JOIN contexts ON hash = context ORDER BY decisions.id DESC LIMIT 1"
+        ).fetchone()
+        return dict(json.loads(row[0])) if row else {}
 
     def learn(self, lesson: Lesson, at: datetime) -> int:
         """Record that from this instant on a lesson is in force. Its number; they are counted from 1."""

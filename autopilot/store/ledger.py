@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 from autopilot.model.device import DeviceId, Venue
 from autopilot.model.market import Basis
@@ -63,6 +64,18 @@ class Totals:
         return self.earned - self.fees - self.power
 
 
+class Row(NamedTuple):
+    """What is booked of one kind for a device at a venue: an hour's sum, or a payout."""
+
+    start: datetime
+    """Of the first entry in it."""
+    end: datetime
+    """Of the last."""
+    span: timedelta
+    """Their lengths together."""
+    amount: Usd
+
+
 class Meter:
     """Turns rates into amounts without losing the parts of a nano-dollar between two bookings.
 
@@ -106,6 +119,16 @@ class Ledger:
         """The end of the newest work that the network has paid for."""
         row = self._connection.execute('SELECT max("end") FROM ledger WHERE kind = ? AND network = ?', (Kind.PAID, network)).fetchone()
         return instant(row[0]) if row[0] else None
+
+    def rows(self, kind: Kind, venue: Venue, device: DeviceId, since: datetime) -> Iterator[Row]:
+        """What began in the hour of an instant or later, oldest first. It reads nothing else, however much there is."""
+        rows = self._connection.execute(
+            'SELECT start, "end", micros, amount_nanos FROM ledger'
+            " WHERE kind = ? AND network = ? AND market = ? AND device = ? AND hour >= ? ORDER BY hour, ref",
+            (kind, venue.network, venue.market, device, stamp(hour_start(since))),
+        )
+        for start, end, span, nanos in rows:
+            yield Row(instant(start), instant(end), timedelta(microseconds=span), Usd(nanos))
 
     def totals(self, since: datetime | None = None, device: DeviceId | None = None) -> Totals:
         """The sums over all that ended after an instant, of one device or of all."""

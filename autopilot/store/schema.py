@@ -97,9 +97,13 @@ CREATE TABLE tallies (
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE odds (
     network TEXT NOT NULL, market TEXT NOT NULL, model TEXT NOT NULL, as_of TEXT NOT NULL,
-    latest REAL NOT NULL, mean REAL NOT NULL, spread REAL NOT NULL,
+    mean REAL NOT NULL, spread REAL NOT NULL, moved REAL NOT NULL, noise REAL NOT NULL, bias REAL NOT NULL,
+    moved_variance REAL NOT NULL, noise_variance REAL NOT NULL, bias_variance REAL NOT NULL,
+    moved_noise REAL NOT NULL, moved_bias REAL NOT NULL, noise_bias REAL NOT NULL,
+    hires REAL NOT NULL, waited REAL NOT NULL,
     PRIMARY KEY (network, market, model)
 ) STRICT, WITHOUT ROWID;
+ALTER TABLE decisions ADD COLUMN experience TEXT;
 """
 
 LESSONS = """
@@ -110,7 +114,11 @@ CREATE TABLE lessons (
 ) STRICT;
 ALTER TABLE decisions ADD COLUMN known INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE decisions ADD COLUMN lesson INTEGER REFERENCES lessons (id);
-UPDATE decisions SET known = coalesce((SELECT max(id) FROM quotes WHERE seen_at <= decisions.at), 0);
+UPDATE decisions SET known = until.known FROM (
+    SELECT decision, max(answer) OVER (ORDER BY at, decision IS NOT NULL ROWS UNBOUNDED PRECEDING) AS known FROM (
+        SELECT seen_at AS at, id AS answer, NULL AS decision FROM quotes UNION ALL SELECT at, 0, id FROM decisions
+    )
+) AS until WHERE until.decision = decisions.id;
 """
 
 MIGRATIONS: tuple[tuple[str, str], ...] = (("first_flight", TABLES), ("experience", EXPERIENCE), ("lessons", LESSONS))
@@ -151,6 +159,8 @@ def _remedy(error: sqlite3.Error) -> str:
         return "check that the folder exists and that this user may write there"
     if "malformed" in text or "not a database" in text:
         return "the file is damaged or not ours: move it away, or restore a copy"
+    if "no such table" in text or "no such column" in text:
+        return "an older version of the autopilot made it: `autopilot run` brings it up to date"
     if "locked" in text:
         return "another program holds the file: close it and try again"
     return "nothing was half-written; see the SQLite error above"

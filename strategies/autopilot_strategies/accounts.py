@@ -1,14 +1,14 @@
 """Virtual accounts: what every expert, the base rule and the vote itself would have earned, at true costs (docs/market.md §5).
 
 A decision at the start of an hour knows the rows before it. A move costs its cash at once and its dark hours of income, the last of
-them in part, and nothing is decided before the dark time is over (docs/market.md §2). Everything below the classes is written in
-scalar loops over arrays, so that it can be compiled as it stands.
+them in part, and nothing is decided before the dark time is over (docs/market.md §2), nor before a venue lets go again. Everything
+below the classes is written in scalar loops over arrays, so that it can be compiled as it stands.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil, exp, isnan, sqrt
+from math import exp, isnan, sqrt
 from typing import NamedTuple
 
 import numpy as np
@@ -68,13 +68,13 @@ class Accounts:
     def extend(self, panel: Panel, entry: Entry, tables: Targets, rates: Floats, hour: int) -> Accounts:
         """Earn more hours (hours, venues). Row t of the tables is what was decided at its start, on the rows before it."""
         books = self._books()
-        keep(tables, rates, hour, self.rows, Fares(entry.dark, entry.cash), _voters(panel), books)
+        keep(tables, rates, hour, self.rows, _fares(entry), _voters(panel), books)
         income, guarded = books.scalars
         return Accounts(*books[:-1], float(income), bool(guarded), self.rows + len(rates))
 
     def elect(self, panel: Panel, entry: Entry, table: Targets, here: int) -> Election:
         """What the vote is for a device that is at this place, by a table (experts, places) of what the experts would do now."""
-        books, fares = self._books(), Fares(entry.dark, entry.cash)
+        books, fares = self._books(), _fares(entry)
         books.place[-1] = here
         if books.busy[panel.base] == 0:
             books.place[panel.base] = table[panel.base, books.place[panel.base]]
@@ -82,6 +82,13 @@ class Accounts:
         wish = elected(votes, here)
         target = guard(wish, panel.base, fares, books) if self.rows >= OPENED else wish
         return Election(votes, int(wish), int(target), bool(books.scalars[1]))
+
+    def ahead(self, panel: Panel) -> float:
+        """Hours that the plans look ahead, by their weight."""
+        plans = np.isfinite(panel.horizon) & (self.weights > 0)
+        if not plans.any():
+            return float(np.median(panel.horizon[np.isfinite(panel.horizon)]))
+        return float(np.exp(np.average(np.log(panel.horizon[plans]), weights=self.weights[plans])))
 
     def _books(self) -> Books:
         scalars = np.array([self.income, float(self.guarded)])
@@ -109,6 +116,8 @@ class Fares(NamedTuple):
     """Hours."""
     cash: Floats
     """USD."""
+    busy: Places
+    """Hours until the next decision: it is dark, or may not leave yet."""
 
 
 class Voters(NamedTuple):
@@ -192,7 +201,7 @@ def enter(account: int, target: int, fares: Fares, books: Books) -> None:
         books.place[account] = target
         if target > 0:
             books.profit[account] -= fares.cash[target]
-            books.busy[account] = ceil(fares.dark[target])
+            books.busy[account] = fares.busy[target]
 
 
 def earn(account: int, rates: Floats, fares: Fares, books: Books) -> None:
@@ -200,7 +209,7 @@ def earn(account: int, rates: Floats, fares: Fares, books: Books) -> None:
     here, lit = books.place[account], 1.0
     if books.busy[account] > 0:
         books.busy[account] -= 1
-        lit = ceil(fares.dark[here]) - fares.dark[here] if books.busy[account] == 0 else 0.0
+        lit = min(max(fares.busy[here] - books.busy[account] - fares.dark[here], 0.0), 1.0)
     books.profit[account] *= _KEPT_PROFIT
     if here > 0 and not isnan(rates[here - 1]):
         books.profit[account] += lit * rates[here - 1]
@@ -227,6 +236,10 @@ def weigh(voters: Voters, fares: Fares, books: Books, known: int) -> None:
         books.weights[expert] = voters.prior[expert] * exp(RATE * (books.profit[expert] - best) / unit) if heard else 0.0
         total += books.weights[expert]
     books.weights[:] = books.weights / total
+
+
+def _fares(entry: Entry) -> Fares:
+    return Fares(entry.dark, entry.cash, np.ceil(np.maximum(entry.dark, entry.stay)).astype(np.int64))
 
 
 def _voters(panel: Panel) -> Voters:

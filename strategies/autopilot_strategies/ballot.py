@@ -7,14 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from autopilot import realised
 from autopilot.economics import serving_power
 from autopilot.model.device import IDLE, Device, Venue
 from autopilot.model.view import View
-from autopilot.units import Usd
+from autopilot.units import HOUR, Usd
 from autopilot_strategies.accounts import QUORUM, Election
 from autopilot_strategies.choice import Choice
 from autopilot_strategies.engine import Engine
-from autopilot_strategies.plans import Outlook, Targets
+from autopilot_strategies.plans import Outlook, Targets, braked
 
 _RAISED = (1.02, 1.05, 1.1, 1.2, 1.4, 2.0)
 """How many times as high the rival's rate is assumed, to see from where on the device would move."""
@@ -23,9 +24,9 @@ Worth = Callable[[View, Device, Venue], float]
 """What the rates of a venue are to be multiplied with for a device: what it really pays of what it quotes."""
 
 
-def as_quoted(view: View, device: Device, venue: Venue) -> float:  # noqa: ARG001  # the words of the contract
-    """A venue pays what it quotes."""
-    return 1.0
+def as_realised(view: View, device: Device, venue: Venue) -> float:
+    """By what the venue has really paid, where that is known for sure."""
+    return realised.factor(view.experience.realised.get((venue, device.model)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,10 @@ class Ballot:
     """For each venue, by what its rates are multiplied."""
     power: float
     """What serving adds to the power bill, USD/h."""
+    locked: float
+    """Hours for which the device should stay yet."""
+    breaking: float
+    """What leaving before costs: what is forfeited, and what arriving here takes, in USD."""
 
     @classmethod
     def of(cls, view: View, device: Device, venues: tuple[Venue, ...], worth: Worth) -> Ballot:
@@ -56,7 +61,10 @@ class Ballot:
         rates = {place: float(offers[venue].expected) for place, venue in enumerate(venues, 1) if may[place] and venue != here}
         rival = max(rates, key=lambda place: rates[place] * factors[place - 1], default=0)
         quote = rates[rival] * factors[rival - 1] - power if rival else 0.0
-        return cls((IDLE, *venues), here, may, rival, quote, factors, power)
+        cost = view.cost(device, here)
+        locked = max((view.placements[device.id].since + cost.entry.least_stay - view.now) / HOUR, 0.0)
+        breaking = float(cost.loss(offers[here].expected)) if here in offers else float(cost.cash)
+        return cls((IDLE, *venues), here, may, rival, quote, factors, power, locked, breaking)
 
     @property
     def place(self) -> int:
@@ -74,7 +82,8 @@ def count_out(ballot: Ballot, engine: Engine) -> Choice:
     decided, outlook = engine.ballot(factors, ballot.power)
     may_go = np.array(ballot.open)
     decided = np.where(may_go[decided], decided, np.arange(len(ballot.places)))
-    return _Answer(ballot, engine, outlook, decided, _elect(engine, decided[0], ballot.place)).choice()
+    election = _elect(engine, decided[0], ballot.place)
+    return _Answer(ballot, engine, outlook, engine.low(factors[:1], ballot.power), decided, election).choice()
 
 
 def _elect(engine: Engine, table: Targets, place: int) -> Election:
@@ -88,6 +97,7 @@ class _Answer:
     ballot: Ballot
     engine: Engine
     outlook: Outlook
+    low: Outlook
     decided: Targets
     """(rows, experts, places): the first row as it is, then one for each rate that the rival might have."""
     election: Election
@@ -98,19 +108,26 @@ class _Answer:
         target = election.target if ballot.open[election.target] else ballot.place
         if ballot.places[target] == ballot.here or target == ballot.place:
             return Choice(ballot.here, f"stay at {self._place(ballot.place)}{self._rival()}{self._guard()}")
+        if self._won(target) < ballot.breaking and ballot.locked:
+            early = f"it asks for another {ballot.locked:.3g} h; leaving wins {self._won(target):.3g} $ and costs {ballot.breaking:.3g}"
+            return Choice(ballot.here, f"stay at {self._place(ballot.place)}: {early}")
         lead, stay = self._mean(target) - self._mean(ballot.place), self._stay()
-        cost = float(self.engine.entry.dark[target]) * max(self._mean(target), 0.0) + float(self.engine.entry.cash[target])
+        cost, worst = self.engine.entry.paid(target, self._mean(target)), f"{self.low.mean(0, target, stay):.4g} $/h"
+        if braked(self.outlook, self.low, self.engine.entry, (ballot.place, target), stay):
+            why = f"the low end of its forecast, {worst}, would not pay a switch of {cost:.3g} $"
+            return Choice(ballot.here, f"stay at {self._place(ballot.place)}; {self._votes()}; {self._place(target)} draws most, but {why}")
         back = f", paid back in {cost / lead:.3g} h" if lead > 0 else ""
+        back += f" (low end of the forecast: {worst})" if target else ""
         why = f"leave {self._place(ballot.place)} for {self._place(target)}: {self._votes()}, a switch of {cost:.3g} ${back}{self._guard()}"
         return Choice(ballot.places[target], why, Usd.nearest(lead * stay), Usd.nearest(cost))
 
+    def _won(self, target: int) -> float:
+        """By going there now, and not when the present venue lets go: USD."""
+        hours = self.ballot.locked
+        return (self.outlook.mean(0, target, hours) - self.outlook.mean(0, self.ballot.place, hours)) * hours if hours else 0.0
+
     def _stay(self) -> float:
-        """Hours that the plans look ahead, by their weight."""
-        horizon, weights = self.engine.panel.horizon, self.engine.accounts.weights
-        plans = np.isfinite(horizon) & (weights > 0)
-        if not plans.any():
-            return float(np.median(horizon[np.isfinite(horizon)]))
-        return float(np.exp(np.average(np.log(horizon[plans]), weights=weights[plans])))
+        return self.engine.ahead
 
     def _mean(self, place: int) -> float:
         return self.outlook.mean(0, place, self._stay())

@@ -16,8 +16,8 @@ from autopilot_strategies.experts import Cast, Panel, panel, tables
 from autopilot_strategies.plans import Entry, Outlook, Targets
 from autopilot_strategies.signals import Floats, Readings, Signals
 
-_AT_ONCE = 480
-"""Hours that are worked on together: it bounds the memory, and changes nothing else."""
+_AT_ONCE, _WITH_LOCKS = 480, 48
+"""Hours that are worked on together, and where venues ask for a stay: it bounds the memory, and changes nothing else."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,28 +35,35 @@ class Engine:
     """Of the newest hour; none before the first."""
     levels: Floats
     """The forecast at the newest hour: (1, anchors, venues)."""
+    lows: Floats
+    """Its low ends."""
     table: Targets
     """What every expert would do at the start of the next hour: (1, experts, places)."""
 
     @classmethod
     def start(cls, hour: int, entry: Entry, cast: Cast) -> Self:
         """Nothing seen; column k of the rates is place k + 1 of the costs."""
-        venues, experts = len(entry.dark) - 1, panel()
+        venues, experts = len(entry.dark) - 1, panel(locks=entry.locks)
         signals = Signals.start(venues)
         stay = np.tile(np.arange(venues + 1, dtype=np.int16), (1, len(experts.prior), 1))
         nothing = np.zeros((0, len(cast.anchors), venues))
         readings = signals.extend(np.zeros((0, venues)))[1]
-        return cls(hour, entry, experts, cast, signals, Accounts.start(experts), readings, nothing, stay)
+        return cls(hour, entry, experts, cast, signals, Accounts.start(experts), readings, nothing, nothing, stay)
+
+    @property
+    def ahead(self) -> float:
+        """Hours that the plans look ahead, by their weight."""
+        return self.accounts.ahead(self.panel)
 
     def extend(self, rates: Floats) -> Engine:
         """Take in more hours (hours, venues), USD/h, NaN where missing."""
-        engine = self
-        for begin in range(0, len(rates), _AT_ONCE):
-            engine = engine._take(rates[begin : begin + _AT_ONCE])
+        engine, portion = self, _WITH_LOCKS if self.entry.locks else _AT_ONCE
+        for begin in range(0, len(rates), portion):
+            engine = engine._take(rates[begin : begin + portion])
         return engine
 
     def _take(self, rates: Floats) -> Engine:
-        cast, levels = self.cast.extend(rates)
+        cast, levels, lows = self.cast.extend(rates)
         signals, readings = self.signals.extend(rates)
         decided, _ = tables(readings, levels, cast.anchors, self.entry)
         before = np.concatenate((self.table, decided[:-1]))
@@ -69,6 +76,7 @@ class Engine:
             accounts=accounts,
             readings=readings.cut(slice(-1, None)),
             levels=levels[-1:],
+            lows=lows[-1:],
             table=decided[-1:],
         )
 
@@ -79,3 +87,7 @@ class Engine:
         """
         levels = self.levels * factors[:, None]
         return tables(self.readings.scaled(factors), levels, self.cast.anchors, self.entry, power)
+
+    def low(self, factors: Floats, power: float) -> Outlook:
+        """The outlook if every rate came out at the low end of its forecast, for one row of factors as above."""
+        return Outlook.of(self.lows * factors[:, None], self.cast.anchors, self.readings.scaled(factors), power)

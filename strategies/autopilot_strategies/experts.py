@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from autopilot_strategies.plans import HAIRCUTS, HORIZONS, Entry, Outlook, Targets, first_best, plan, to_leave
 from autopilot_strategies.signals import AVERAGES, FILTERS, Floats, Readings
 
+PREMIUMS = (0.0, 0.4, 0.8, 1.6)
+"""How much plans dread a stay that cannot be cut short, where some venue asks for one."""
 LEADS = (0.03, 0.1, 0.2)
 """By which the best must lead the present place."""
 _FAST = len(AVERAGES) - 1
@@ -23,21 +25,18 @@ _EVER = np.array([1.0, 2.0])
 """Hours ahead of a forecast that never changes."""
 
 _PLANS = [f"{horizon:g} h{'' if haircut == 1 else f' at {haircut:g}'}" for horizon in HORIZONS for haircut in HAIRCUTS]
-_NAMES = (
-    *(f"plan {plan}" for plan in _PLANS),
-    *(f"average's plan {plan}" for plan in _PLANS),
-    *(f"lead {100 * lead:g} % on {hours:g} h" for hours in AVERAGES[:_FAST] for lead in LEADS),
-    "slow rule",
-    *(f"band {hours:g} h" for hours in FILTERS),
-)
-_SIZES = {"forecast": len(_PLANS), "average": len(_PLANS), "leads": _FAST * len(LEADS), "slow": 1 + len(FILTERS)}
+_LEADS = [f"lead {100 * lead:g} % on {hours:g} h" for hours in AVERAGES[:_FAST] for lead in LEADS]
+_SLOW = ["slow rule", *(f"band {hours:g} h" for hours in FILTERS)]
 
 
 class Cast(Protocol):
     """A forecaster: a frozen state that is extended by rows, whatever their number at a time."""
 
-    def extend(self, rates: Floats) -> tuple[Self, Floats]:
-        """The state after more hours (hours, venues), and levels (hours, anchors, venues) in USD/h at ``anchors`` hours ahead."""
+    def extend(self, rates: Floats) -> tuple[Self, Floats, Floats]:
+        """The state after more hours (hours, venues), and levels (hours, anchors, venues) in USD/h at ``anchors`` hours ahead.
+
+        The last ones are their low ends, or the levels where these are not known.
+        """
         ...
 
     @property
@@ -61,29 +60,39 @@ class Panel:
     """The rule that the guard falls back to."""
 
 
-def families() -> dict[str, int]:
-    """How many experts each family has, in the order of the panel."""
-    return dict(_SIZES)
+def families(*, locks: bool = False) -> dict[str, list[str]]:
+    """The experts of each family by name, in the order of the panel; where a venue asks for a stay, plans come with every premium."""
+    dread = [f", premium {premium:g}" if premium else "" for premium in (PREMIUMS if locks else PREMIUMS[:1])]
+    plans = [f"plan {plan}{premium}" for premium in dread for plan in _PLANS]
+    return {"forecast": plans, "average": [f"average's {plan}" for plan in plans], "leads": _LEADS, "slow": _SLOW}
 
 
-def panel() -> Panel:
+def panel(*, locks: bool = False) -> Panel:
     """Those of this module."""
-    sizes = list(_SIZES.values())
+    every = list(families(locks=locks).values())
+    names, sizes = [name for family in every for name in family], [len(family) for family in every]
     prior = np.repeat(1 / np.array(sizes) / len(sizes), sizes)
-    plans = np.repeat(HORIZONS, len(HAIRCUTS))
-    horizon = np.concatenate((plans, plans, np.full(sum(sizes[2:]), np.inf)))
-    free = np.arange(len(_NAMES)) >= len(_NAMES) - sizes[-1]
-    return Panel(_NAMES, prior, horizon, free, len(_NAMES) - len(FILTERS))
+    plans = np.tile(np.repeat(HORIZONS, len(HAIRCUTS)), (sizes[0] + sizes[1]) // len(_PLANS))
+    horizon = np.concatenate((plans, np.full(sum(sizes[2:]), np.inf)))
+    free = np.arange(len(names)) >= len(names) - sizes[-1]
+    return Panel(tuple(names), prior, horizon, free, len(names) - len(FILTERS))
 
 
 def tables(readings: Readings, levels: Floats, anchors: Floats, entry: Entry, power: float = 0.0) -> tuple[Targets, Outlook]:
     """What every expert would do (hours, experts, places), and the outlook that the first family plans on."""
     outlook = Outlook.of(levels, anchors, readings, power)
     lasting = Outlook.of(np.repeat(readings.level[:, None], 2, axis=1), _EVER, readings, power)
-    plans = np.concatenate(np.split(plan(Outlook(np.concatenate((outlook.path, lasting.path))), entry), 2), axis=1)
+    plans = _plans(Outlook(np.concatenate((outlook.path, lasting.path))), readings, entry)
     fast = lead(readings.income[:, :_FAST] - power, LEADS)
     slow = lead(readings.income[:, _FAST:] - power, LEADS[:1])
     return np.concatenate((plans, fast, slow, band(readings, entry, power)), axis=1), outlook
+
+
+def _plans(outlooks: Outlook, readings: Readings, entry: Entry) -> Targets:
+    """Those on the forecast and those on the average, of which the outlooks are one after the other."""
+    if entry.locks:
+        entry = entry.dreaded(np.tile(np.sqrt(readings.restless[:, 0].mean(axis=2)), (2, 1)), PREMIUMS)
+    return np.concatenate(np.split(plan(outlooks, entry), 2), axis=1)
 
 
 def lead(rates: Floats, leads: tuple[float, ...]) -> Targets:

@@ -4,25 +4,28 @@ There is nothing to tune. Which horizon, which lead and which average suit a mar
 accounts at true costs, and a guard keeps a forecast that fails from costing more than a rule without parameters would.
 
 A venue that pays by the job is judged by ``hiring`` instead: what has been learned of being hired there counts for more than its path.
+Where venues have few places or pay each further GPU less, ``seating`` places all devices at once.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
 
-from autopilot.model.device import Device, Venue
+from autopilot.model.device import Device, DeviceId, Venue
 from autopilot.model.history import History
 from autopilot.model.plan import Decision, EntryCost
 from autopilot.model.view import View
 from autopilot.units import HOUR
-from autopilot_strategies import hiring
-from autopilot_strategies.ballot import Ballot, Worth, as_quoted, count_out
+from autopilot_strategies import hiring, seating
+from autopilot_strategies.ballot import Ballot, Worth, as_realised, count_out
 from autopilot_strategies.choice import Choice, decide_each
 from autopilot_strategies.engine import Engine
 from autopilot_strategies.forecasting import ANCHORS, Forecaster
+from autopilot_strategies.forecasting import Lesson as Trees
 from autopilot_strategies.hours import Span
 from autopilot_strategies.plans import Entry
 from autopilot_strategies.signals import Floats
@@ -42,10 +45,10 @@ class Levels:
         """Hours ahead."""
         return np.array(ANCHORS, dtype=np.float64)
 
-    def extend(self, rates: Floats) -> tuple[Levels, Floats]:
-        """With the middle of the forecast at each hour."""
+    def extend(self, rates: Floats) -> tuple[Levels, Floats, Floats]:
+        """With the middle and the low end of the forecast at each hour."""
         forecaster, paths = self.forecaster.extend(rates)
-        return Levels(forecaster), paths.mid
+        return Levels(forecaster), paths.mid, np.where(np.isnan(paths.low), paths.mid, paths.low)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,7 +63,8 @@ class Lesson:
         """Whether it may be extended to this span: venues and first hour are the same, and so are costs, nearly."""
         known = self.engine.entry
         same = self.venues == span.venues and self.start == span.start and self.engine.hour <= span.whole
-        return same and all(np.allclose(a, b, rtol=tolerance, atol=0) for a, b in ((known.dark, entry.dark), (known.cash, entry.cash)))
+        costs = (known.dark, entry.dark), (known.cash, entry.cash), (known.stay, entry.stay)
+        return same and all(np.allclose(a, b, rtol=tolerance, atol=0) for a, b in costs)
 
     @classmethod
     def fresh(cls, span: Span, entry: Entry) -> Lesson:
@@ -73,42 +77,64 @@ class Lesson:
         rates = span.rates(history, model, self.engine.hour, end)
         return replace(self, engine=self.engine.extend(rates)) if len(rates) else self
 
+    def taught(self, history: History, model: str, span: Span) -> Lesson:
+        """With trees for the hours to come, boosted on those that are in. Takes seconds."""
+        cast = self.engine.cast
+        trees = Trees.learn(span.rates(history, model, self.start, self.engine.hour), self.start)
+        if trees is None or not isinstance(cast, Levels):
+            return self
+        return replace(self, engine=replace(self.engine, cast=Levels(cast.forecaster.taught(trees))))
 
+
+@dataclass(init=False, repr=False, eq=False)
 class Forecast:
     """The weighted vote, for each device by itself."""
 
-    __slots__ = ("_lessons", "_memo", "_worth")
+    __slots__ = ("_lessons", "_memo", "_worth", "boosting")
 
-    def __init__(self, worth: Worth = as_quoted, lessons: dict[str, Lesson] | None = None) -> None:
+    boosting: bool
+    """Whether trees are grown on the history once a day, as one more forecaster. Off: on open data they did not beat the others."""
+
+    def __init__(self, boosting: bool = False, worth: Worth = as_realised, lessons: dict[str, Lesson] | None = None) -> None:  # noqa: FBT001, FBT002  # a parameter of a configuration
+        self.boosting = boosting
         self._worth = worth
         self._lessons = lessons or {}
         self._memo: dict[str, Lesson] = {}
 
     def __reduce__(self) -> tuple[object, ...]:
-        return type(self), (self._worth, self._lessons)
+        return type(self), (self.boosting, self._worth, self._lessons)
 
     def decide(self, view: View) -> Decision:
         """Move every device for which the experts vote so."""
-        lessons: dict[str, Lesson | None] = {}
-        counted: dict[Ballot, Choice] = {}  # equal devices at one place are asked about once
+        lessons = self._all_lessons(view)
+        seated = self._seated(view, lessons) if seating.limited(view) else {}
+        counted: dict[tuple[str, Ballot], Choice] = {}  # equal devices at one place are asked about once
 
         def choose(device: Device) -> Choice:
+            here, lesson = view.venue(device), lessons.get(device.model)
+            if device.id in seated:
+                return seated[device.id]
             if hiring.hires(view, device):
                 return hiring.choose(view, device)
-            if device.model not in lessons:
-                lessons[device.model] = self._lesson(view, device)
-            lesson = lessons[device.model]
-            here = view.venue(device)
             if lesson is None:
                 return Choice(here, f"stay at {here}: no rate is known yet")
             if not view.answered(here, device):
                 return Choice(here, f"stay at {here}: it gave no answer, and leaving would be a guess")
             ballot = Ballot.of(view, device, lesson.venues, self._worth)
-            if ballot not in counted:
-                counted[ballot] = count_out(ballot, lesson.engine)
-            return counted[ballot]
+            if (device.model, ballot) not in counted:
+                counted[device.model, ballot] = count_out(ballot, lesson.engine)
+            return counted[device.model, ballot]
 
         return decide_each(view, "forecast", choose)
+
+    def explain(self, view: View) -> Iterator[str]:
+        """For a person, line by line: which forecasters are in use for each GPU model, and why the others are not."""
+        for model, lesson in sorted(self._all_lessons(view).items()):
+            engine = lesson.engine
+            first = np.argsort(-engine.accounts.weights, kind="stable")[:3]
+            yield f"{model}: most votes have " + ", ".join(f"{engine.panel.names[k]} ({engine.accounts.weights[k]:.0%})" for k in first)
+            if isinstance(engine.cast, Levels):
+                yield from engine.cast.forecaster.skill().lines()
 
     def fit(self, history: History) -> Self:
         """A copy that knows the history by heart. One that does not decides the same, only later."""
@@ -117,8 +143,31 @@ class Forecast:
             span = Span.of(history, model)
             if span:
                 entry = entry_of([history.entries.get((venue, model), EntryCost()) for venue in span.venues])
-                lessons[model] = self._settled(history, model, span, entry)
-        return type(self)(self._worth, lessons)
+                lesson = self._settled(history, model, span, entry)
+                lessons[model] = lesson.taught(history, model, span) if self.boosting else lesson
+        return type(self)(self.boosting, self._worth, lessons)
+
+    def _all_lessons(self, view: View) -> dict[str, Lesson]:
+        """By GPU model, of the free devices that are paid by the hour."""
+        first = {device.model: device for device in reversed([*view.free()]) if not hiring.hires(view, device)}
+        found = {model: self._lesson(view, device) for model, device in first.items()}
+        return {model: lesson for model, lesson in found.items() if lesson}
+
+    def _seated(self, view: View, lessons: dict[str, Lesson]) -> dict[DeviceId, Choice]:
+        """All devices of which it is known what they would earn, over the shortest time that any of them is planned for."""
+        known = [device for device in view.free() if view.answered(view.venue(device), device)]
+        waiting = [device for device in known if hiring.hires(view, device)]
+        hours = min([lesson.engine.ahead for lesson in lessons.values()] + [hiring.RULE.horizon] * bool(waiting), default=0.0)
+        worths = {device.id: seating.hired(view, device, hours) for device in waiting}
+        equal: dict[tuple[str, Ballot], seating.Worths] = {}
+        for device in known:
+            lesson = lessons.get(device.model)
+            if device.id not in worths and lesson:
+                ballot = Ballot.of(view, device, lesson.venues, self._worth)
+                if (device.model, ballot) not in equal:
+                    equal[device.model, ballot] = seating.forecast(ballot, lesson.engine, hours)
+                worths[device.id] = equal[device.model, ballot]
+        return seating.seat(view, worths, hours)
 
     def _lesson(self, view: View, device: Device) -> Lesson | None:
         """Up to the newest hour."""
@@ -151,4 +200,5 @@ def _arriving(view: View, device: Device, venue: Venue) -> EntryCost:
 def entry_of(costs: list[EntryCost]) -> Entry:
     """What arriving at the venues costs, as an engine takes it."""
     dark = [0.0, *((cost.boot + cost.ramp) / HOUR for cost in costs)]
-    return Entry(np.array(dark), np.array([0.0, *(float(cost.fee) for cost in costs)]))
+    stay = [0.0, *(cost.least_stay / HOUR for cost in costs)]
+    return Entry(np.array(dark), np.array([0.0, *(float(cost.fee) for cost in costs)]), np.array(stay))

@@ -12,10 +12,10 @@ exceeds all costs and forfeits.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from autopilot import occupancy
+from autopilot import occupancy, realised
 from autopilot.model.device import Device, Venue
 from autopilot.model.node import Lease
 from autopilot.model.view import View
@@ -34,9 +34,16 @@ def hires(view: View, device: Device) -> bool:
 
 
 def believed(view: View, device: Device, venue: Venue) -> Belief | None:
-    """What the venue is worth to the device, by the job or not; None where it offers nothing, or did not answer."""
+    """What the venue is worth to the device, by the job or not, less what it is known to pay less than it quotes.
+
+    None where it offers nothing, or did not answer.
+    """
     quote = view.quote(venue, device)
-    return None if quote is None else occupancy.believed(quote, view.experience, device)
+    if quote is None:
+        return None
+    belief, known = occupancy.believed(quote, view.experience, device), view.experience.realised.get((venue, device.model))
+    share = realised.factor(known)
+    return belief if share == 1.0 else replace(belief, rate=belief.rate * share, evidence=f"{belief.evidence}, {realised.said(known)}")
 
 
 def choose(view: View, device: Device) -> Choice:

@@ -90,5 +90,5 @@ def test_the_backtest_runs() -> None:
 
     assert "" == done.stderr
     assert 0 == done.returncode
-    for name in ("perfect foresight", "payback", "stay", "greedy", "threshold", "rainbow-ticks"):
+    for name in ("perfect foresight", "forecast", "payback", "stay", "greedy", "threshold", "rainbow-ticks"):
         assert name in done.stdout

@@ -174,13 +174,13 @@ def test_settings_are_told_apart() -> None:
 
 
 def test_the_experts_of_forecast_keep_the_same_accounts() -> None:
-    """Compiled and plain, to the last bit: whatever they decide, with gaps and a dark time of more than an hour."""
+    """Compiled and plain, to the last bit: whatever they decide, with gaps, a dark time of more than an hour and a stay."""
     dice, cast = np.random.default_rng(3), experts.panel()
     rates = 0.4 * np.exp(0.05 * dice.standard_normal((1000, 4)))
     rates[dice.random(rates.shape) < 0.1] = np.nan
     stay = np.tile(np.arange(5, dtype=np.int16), (1000, len(cast.prior), 1))
     decided = np.where(dice.random(stay.shape) < 0.05, dice.integers(0, 5, stay.shape), stay).astype(np.int16)
-    fares = accounts.Fares(np.array([0, 1.5, 0.25, 2, 0]), np.array([0, 0.01, 0, 0, 0.02]))
+    fares = accounts.Fares(np.array([0, 1.5, 0.25, 2, 0]), np.array([0, 0.01, 0, 0, 0.02]), np.array([0, 2, 9, 2, 0]))
     plain, fast = (accounts.Accounts.start(cast)._books() for _ in range(2))
     accounts.keep(decided, rates, 5, 0, fares, accounts._voters(cast), plain)
     compiled(accounts.keep)(decided, rates, 5, 0, fares, accounts._voters(cast), fast)

@@ -20,7 +20,7 @@ import pytest
 HOUR = timedelta(hours=1)
 NEW_YEAR = datetime(2025, 1, 1, tzinfo=UTC)
 BUILT_IN = {
-    *("stay", "greedy", "threshold", "payback"),
+    *("stay", "greedy", "threshold", "payback", "forecast"),
     *("rainbow", "nemos", "nicehash", "mindminer"),
     *("rainbow-ticks", "nemos-ticks", "nicehash-ticks", "mindminer-ticks"),
 }

@@ -70,7 +70,7 @@ def flown(setting: Setting, seed: int) -> Flight:
 
 
 @pytest.mark.parametrize("name", ["cal-rig70-dark15m", "cal-rig100-dark2h", "gen-rig25-dark15m", "gen-rig100-dark2h"])
-@pytest.mark.parametrize("seed", [3, 17])
+@pytest.mark.parametrize("seed", [3, 4])
 def test_the_pilot_and_the_arrays_fly_the_same_course(benchmark: ModuleType, name: str, seed: int) -> None:
     """Hour by hour the same venue, and the same money: so what the benchmark measures is what the Pilot does."""
     setting = short(name)

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from autopilot.errors import NodeFault, Refused, Transient
 from autopilot.model.device import IDLE, DeviceId
 from autopilot.model.market import Answer
+from autopilot.model.node import Payout
 from autopilot.model.plan import EntryCost
 from autopilot.testing.views import MODEL, START, device, venue
 from autopilot.testing.worlds import Fleet
-from autopilot.units import HOUR, UsdPerHour
+from autopilot.units import HOUR, Usd, UsdPerHour
 
 GPU = device()
 
@@ -168,3 +171,15 @@ def test_a_network_that_is_only_slow_is_never_given_up() -> None:
         fleet.decide()
 
     assert {"silent": {"nosana": "no answer within 20s"}, "quarantine": {}} == fleet.pilot.troubles
+
+
+@pytest.mark.parametrize("told", [None, [Payout("1", venue("nosana"), device().id, START, START + HOUR, Usd(1))]])
+def test_payouts_that_make_no_sense_end_no_flight(told: Any) -> None:
+    """Nothing that speaks for another network is booked; the network is named, and its rates count on."""
+    fleet = Fleet("akash", "nosana")
+    fleet.sites["akash"].payouts = SimpleNamespace(payouts=lambda _: told)
+    fleet.decide()
+
+    assert [venue("akash").network] == list(fleet.pilot.troubles["silent"])
+    assert Usd(0) == fleet.store.ledger.totals().paid
+    assert {venue("akash"), venue("nosana")} == set(fleet.wishes.views[-1].offers(device()))

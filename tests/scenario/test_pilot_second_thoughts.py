@@ -11,11 +11,12 @@ from autopilot.contracts import Scope
 from autopilot.errors import StrategyError, Transient
 from autopilot.guards import Dwell, PayBack, RigScope
 from autopilot.model.device import IDLE
+from autopilot.model.node import Lease, Observation, Phase
 from autopilot.model.plan import Decision, Hold
 from autopilot.model.switch import State
 from autopilot.model.view import View
 from autopilot.sim.node import Manner
-from autopilot.testing.views import device, venue
+from autopilot.testing.views import START, device, venue
 from autopilot.testing.worlds import Fleet
 from autopilot.units import HOUR
 
@@ -193,3 +194,81 @@ def test_a_guard_sees_those_who_are_on_their_way() -> None:
     assert {} == list(fleet.store.journal.rulings())[-1].vetoes
     fleet.fly(HOUR)
     assert [venue("nosana")] * 2 == [fleet.at(0), fleet.at(1)]
+
+
+@pytest.mark.parametrize("network", ["akash", "nosana"])
+def test_a_rig_that_moves_as_a_whole_is_not_torn_apart(network: str) -> None:
+    """One device that would stay goes on with the other; when all would stay, all turn back."""
+    fleet = Fleet("akash", "nosana", gpus=2, manner=SLOW)
+    for name in ("akash", "nosana"):
+        fleet.wish(name, 0)
+        fleet.wish(name, 1)
+        fleet.decide()
+        fleet.fly(HOUR / 4)
+    fleet.sites[network].scope = Scope.RIG
+    fleet.wish("akash")
+
+    assert "akash is wanted now, and looked at again from nosana" in fleet.decide()
+    assert [State.DRAINING] * 2 == [switch.state for switch in fleet.store.journal.switches()[-2:]]
+    fleet.later(timedelta(minutes=5))
+    fleet.wish("akash", 1)
+    fleet.decide()
+    assert [State.REVERTED] * 2 == [switch.state for switch in fleet.store.journal.switches()[-2:]]
+
+
+def test_a_guard_sees_where_those_under_way_go_and_not_where_they_would() -> None:
+    """A network that takes whole rigs gets none while one of them is on its way to somewhere else."""
+    fleet = draining(gpus=2)
+    fleet.guards = [RigScope({venue("render").network: Scope.RIG})]
+    fleet.restart()
+    fleet.wish("render", 0)
+    fleet.wish("render", 1)
+    fleet.decide()
+
+    assert [device(1).id] == list(list(fleet.store.journal.rulings())[-1].vetoes)
+    fleet.fly(HOUR)
+    assert IDLE == fleet.at(1)
+
+
+def test_the_strategy_is_shown_how_far_the_drain_has_come() -> None:
+    """What is seen of the device now, not what was seen when it set out."""
+    fleet = draining()
+    fleet.decide()
+    seen = fleet.wishes.views[-1].placements[GPU.id].seen
+
+    assert (fleet.clock.now(), Phase.DRAINING, 1) == (seen.at, seen.phase, len(seen.leases))
+
+
+def test_a_switch_that_cannot_drain_is_not_decided_about_at_every_tick() -> None:
+    """A job that ends while a switch is open is no free moment: its device is not asked about."""
+    fleet = Fleet("akash", "nosana")
+    akash = fleet.sites["akash"]
+    fleet.wish("akash")
+    fleet.decide()
+    akash.seen = lambda _: Observation(GPU.id, akash.venue, Phase.BUSY, fleet.clock.now(), (Lease("job", START),))
+    fleet.tick(HOUR / 4)
+    akash.deaf = Transient("akash", "no answer")
+    fleet.wish("nosana")
+    fleet.decide()
+    akash.seen = lambda _: Observation(GPU.id, akash.venue, Phase.READY, fleet.clock.now())
+    decided = len(list(fleet.store.journal.rulings()))
+    fleet.fly(HOUR / 4, timedelta(seconds=15))
+
+    assert decided == len(list(fleet.store.journal.rulings()))
+    assert State.DRAINING is last(fleet)
+
+
+def test_a_dry_run_leaves_a_switch_as_it_found_it() -> None:
+    """It tells no node anything, be the switch wanted still or not; the next live flight goes on with it."""
+    fleet = draining()
+    fleet.restart(live=False)
+    for name in ("nosana", "akash"):
+        fleet.wish(name)
+        fleet.decide()
+        fleet.fly(HOUR)
+
+    assert (["drain"], []) == (fleet.sites["akash"].told, fleet.sites["nosana"].told)
+    assert State.DRAINING is last(fleet)
+    fleet.restart()
+    fleet.fly(HOUR)
+    assert venue("nosana") == fleet.at()

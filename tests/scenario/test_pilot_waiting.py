@@ -21,6 +21,7 @@ from autopilot.contracts import NamedStrategy
 from autopilot.daemon.fanout import beside
 from autopilot.daemon.service import Cadence, Service
 from autopilot.errors import Transient
+from autopilot.guards import Dwell
 from autopilot.idle import Idle
 from autopilot.model.device import IDLE, Device, DeviceId, Venue
 from autopilot.model.market import Answer, Silence
@@ -30,7 +31,7 @@ from autopilot.plugins import make_strategy
 from autopilot.store.store import Store
 from autopilot.testing.views import device, venue
 from autopilot.testing.worlds import Fleet, Site
-from autopilot.units import HOUR, Usd
+from autopilot.units import HOUR, Usd, UsdPerHour
 
 GPU = device()
 LIFE = timedelta(seconds=20)
@@ -77,18 +78,41 @@ def offered(fleet: Fleet) -> set[str]:
 
 
 def test_each_answer_is_acted_upon_when_it_comes(post: Post) -> None:
-    """The strategy is asked at the next tick, with what is known by then."""
+    """The strategy is asked at the next tick, with what is known by then; the others' last rates still count."""
     fleet = waiting(post, "akash", "nosana")
-    fleet.wish("nosana")
     fleet.decide()
-
-    assert [] == fleet.wishes.views
-    post.answer(1)
-    fleet.tick(timedelta(seconds=15))
-    assert ({"nosana"}, venue("nosana")) == (offered(fleet), fleet.at())
+    post.answer(0)
     post.answer(0)
     fleet.tick(timedelta(seconds=15))
-    assert {"akash", "nosana"} == offered(fleet)
+    fleet.wish("nosana")
+    fleet.sites["nosana"].rate = "0.70"
+    fleet.later(HOUR / 2)
+    fleet.decide()
+
+    assert 1 == len(fleet.wishes.views)
+    post.answer(1)
+    fleet.tick(timedelta(seconds=15))
+    assert (2, venue("nosana")) == (len(fleet.wishes.views), fleet.at())
+    assert UsdPerHour.of("0.70") == fleet.wishes.views[-1].offers(GPU)[venue("nosana")].gross
+    post.answer(0)
+    fleet.tick(timedelta(seconds=15))
+    assert 3 == len(fleet.wishes.views)
+
+
+def test_nothing_is_decided_before_all_are_known_that_may_answer_in_time(post: Post) -> None:
+    """Else a rig that starts would go to whoever answers first, and stay there for as long as a guard says."""
+    fleet = waiting(post, "akash", "nosana")
+    fleet.pilot._learning.strategy = make_strategy("greedy", {})
+    fleet.guards = [Dwell(4 * HOUR)]
+    fleet.sites["nosana"].rate = "0.60"
+    fleet.decide()
+    post.answer(0)
+    fleet.tick(timedelta(seconds=15))
+
+    assert [] == list(fleet.store.journal.rulings())
+    post.answer(0)
+    fleet.tick(timedelta(seconds=15))
+    assert venue("nosana") == fleet.at()
 
 
 def test_a_network_that_owes_an_answer_is_not_asked_again(post: Post) -> None:
@@ -148,9 +172,12 @@ def test_the_time_until_an_answer_is_booked_by_the_quote_in_force(post: Post) ->
 def test_decisions_upon_late_answers_can_be_made_again(post: Post) -> None:
     """An answer that was seen before a decision, and taken in after it, was not known to it."""
     fleet = waiting(post, "akash", "nosana")
+    fleet.patience = timedelta(milliseconds=1)
+    fleet.restart()
     fleet.pilot._learning.strategy = make_strategy("greedy", {})
     fleet.sites["nosana"].rate = "0.60"
     fleet.decide()
+    SystemClock().wait(timedelta(milliseconds=20), threading.Event())
     late = fleet.sites["nosana"].quotes([GPU])
     fleet.later(timedelta(seconds=1))
     post.answer(0)

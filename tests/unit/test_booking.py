@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from autopilot.model.market import Basis, Fee, Quote
+from autopilot.model.market import Basis, Fee, NoQuote, Quote
 from autopilot.model.node import Lease, Observation, Phase
 from autopilot.pilot.booking import mode_of
 from autopilot.testing.views import START, device, venue
@@ -61,3 +61,19 @@ def test_where_every_hour_is_paid_there_is_no_waiting(phase: Phase) -> None:
     whole = replace(QUOTE, occupancy=ALL)
 
     assert whole.expected == mode_of(AKASH, seen(phase), None).rate(whole)
+
+
+@pytest.mark.parametrize("answer", [None, NoQuote(AKASH, device().id, START, "no place is free")])
+def test_a_job_is_paid_whatever_the_venue_offers_meanwhile(answer: NoQuote | None) -> None:
+    """What it says that it pays is earned; without a quote nobody knows what any other job pays, or a wait."""
+    assert UsdPerHour.of("0.44") == mode_of(AKASH, seen(Phase.BUSY, "0.44"), None).rate(answer)
+    assert mode_of(AKASH, seen(Phase.BUSY), None).rate(answer) is None
+    assert mode_of(AKASH, seen(Phase.READY), None).rate(answer) is None
+
+
+@pytest.mark.parametrize("phase", [Phase.READY, Phase.DRAINING])
+def test_a_node_that_does_not_say_when_it_works_earns_what_is_expected(phase: Phase) -> None:
+    """It looks as if it waited for ever; to book idle pay would be to take silence for zero."""
+    silent = replace(seen(phase), tells_work=False)
+
+    assert QUOTE.expected == mode_of(AKASH, silent, None).rate(QUOTE)

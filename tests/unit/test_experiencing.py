@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import pytest
 from hypothesis import given
@@ -29,7 +29,6 @@ AKASH, NOSANA = venue("akash"), venue("nosana")
 JOB = 2 * HOUR
 HAZARD = 0.6 / 0.4 / 2
 """Of the quote: hires per hour of waiting."""
-MINUTES = timedelta(minutes=1)
 
 
 def quote(place: Venue, at: datetime, occupancy_: Share) -> Quote:
@@ -41,11 +40,13 @@ def quote(place: Venue, at: datetime, occupancy_: Share) -> Quote:
 class Rig:
     """One device whose nodes show what the test says, and whoever looks at it."""
 
-    def __init__(self, occupancy_: Share = Share.of("0.6")) -> None:  # frozen
+    def __init__(self, occupancy_: Share = Share.of("0.6"), devices: tuple[Device, ...] = (GPU,)) -> None:  # frozen
         self.clock = SimClock(START)
         self.store = Store.in_memory()
-        self.world = World(self.clock, (GPU,), {IDLE.network: Idle(self.clock)}, self.store)
-        self.answers: dict[tuple[Venue, str], Answer] = {(place, GPU.id): quote(place, START, occupancy_) for place in (AKASH, NOSANA)}
+        self.world = World(self.clock, devices, {IDLE.network: Idle(self.clock)}, self.store)
+        self.answers: dict[tuple[Venue, str], Answer] = {
+            (place, each.id): replace(quote(place, START, occupancy_), device=each.id) for place in (AKASH, NOSANA) for each in devices
+        }
         self.restart()
 
     def restart(self) -> None:
@@ -54,11 +55,12 @@ class Rig:
         self.experiencer.publish(self.answers)
 
     def look(self, hours: float, phase: Phase, *leases: Lease, place: Venue = AKASH) -> Tally:
-        """So many hours after the start this is seen. What is known of akash then."""
+        """So many hours after the start this is seen; every other GPU waits. What is known of akash then."""
         now = START + hours * HOUR
         seen = Observation(GPU.id, None if phase is Phase.ABSENT else place, phase, now, leases)
-        sightings: dict[str, Sightings] = {GPU.id: {place.network: seen}}
-        self.experiencer.look({GPU.id: Placement(GPU.id, place, START, seen)}, sightings, now)
+        nodes = {each.id: Observation(each.id, place, Phase.READY, now) for each in self.world.devices} | {GPU.id: seen}
+        sightings: dict[str, Sightings] = {each: {place.network: node} for each, node in nodes.items()}
+        self.experiencer.look({each: Placement(each, place, START, node) for each, node in nodes.items()}, sightings, now)
         self.experiencer.publish(self.answers)
         return self.experiencer.experience(now).own(AKASH, GPU)
 
@@ -205,14 +207,30 @@ def test_published_figures_are_followed_once_each() -> None:
     """The same figure asked for again, or a look in between, moves nothing; a newer one moves the mean towards it."""
     rig = Rig()
     first = rig.experiencer.experience(START).odds[AKASH, MODEL]
-    rig.look(1, Phase.READY)
+    rig.look(1, Phase.ABSENT)
     again = rig.experiencer.experience(START).odds[AKASH, MODEL]
-    rig.answers[AKASH, GPU.id] = replace(quote(AKASH, START + HOUR, Share.of("0.9")))
-    rig.look(1, Phase.READY)
+    rig.answers[AKASH, GPU.id] = quote(AKASH, START + HOUR, Share.of("0.9"))
+    rig.look(1, Phase.ABSENT)
     newer = rig.experiencer.experience(START).odds[AKASH, MODEL]
 
     assert first == again
-    assert first.mean < newer.mean < newer.latest == occupancy.log_odds(0.9)
+    assert first.mean < newer.mean < newer.mean + newer.moved < occupancy.log_odds(0.9)
+
+
+def test_a_figure_takes_in_what_was_seen_since_the_last() -> None:
+    """Until then hires and waits add up, in lengths of a job; with it they are part of what is known, and nothing is to come."""
+    rig = Rig()
+    rig.look(0, Phase.READY)
+    rig.look(1, Phase.BUSY, lease("one", 0.5))
+    before = rig.experiencer.experience(START + HOUR).odds[AKASH, MODEL]
+    rig.answers[AKASH, GPU.id] = quote(AKASH, START + 2 * HOUR, Share.of("0.6"))
+    rig.look(2, Phase.BUSY, lease("one", 0.5))
+    after = rig.experiencer.experience(START + 2 * HOUR).odds[AKASH, MODEL]
+
+    assert (1.0, 0.25) == (before.hires, before.waited)
+    assert (0.0, 0.0) == (after.hires, after.waited)
+    assert after.bias > before.bias
+    assert after == occupancy.followed(before, occupancy.log_odds(0.6), 2.0)
 
 
 STEPS = st.lists(st.tuples(st.integers(1, 90), st.sampled_from(["wait", "work", "drain", "away"]), st.booleans()), max_size=25)
@@ -254,13 +272,29 @@ def test_a_view_keeps_its_experience_in_the_journal() -> None:
     assert experience == unpack(pack(seen), seen.now, seen.quotes, seen.history).experience
 
 
+def test_the_gpus_of_a_rig_learn_together_in_any_order() -> None:
+    """What one waits and what another is hired for make one belief of the rig, whoever is looked at first."""
+    other = device(1)
+    known = []
+    for devices in ((GPU, other), (other, GPU)):
+        rig = Rig(devices=devices)
+        rig.look(0, Phase.READY)
+        rig.look(1, Phase.BUSY, lease("one", 0.3))
+        rig.look(2, Phase.BUSY, lease("one", 0.3))
+        known.append(rig.experiencer.experience(START + 2 * HOUR))
+    one, other_way = (each.odds[AKASH, MODEL] for each in known)
+
+    assert (1.0, 2.3 / 2) == pytest.approx((one.hires, one.waited))
+    assert one == pytest.approx(other_way)
+    assert known[0].tallies == known[1].tallies
+
+
 def test_another_device_of_the_model_is_kin() -> None:
     """Its sums are added up; the device's own are not among them."""
     rig = Rig()
     rig.look(0, Phase.READY)
     rig.look(1, Phase.READY)
     experience = rig.experiencer.experience(START + HOUR)
-    other: Device = device(1)
 
-    assert experience.own(AKASH, GPU) == experience.kin(AKASH, other)
+    assert experience.own(AKASH, GPU) == experience.kin(AKASH, device(1))
     assert Tally(MODEL) == experience.kin(AKASH, GPU)

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 
+from autopilot import occupancy
 from autopilot.cli import live_rates
 from autopilot.daemon.survey import Offer, Survey
 from autopilot.model.device import IDLE
@@ -22,14 +23,14 @@ from autopilot_strategies.hiring import believed, choose, hires
 
 GPU = device()
 AKASH, NOSANA, RENDER = venue("akash"), venue("nosana"), venue("render")
+OFFERS = {"akash": ("0.39", "0.72", 24.0), "nosana": ("0.33", "0.70", 2.5), "render": ("1.5", "0.085", 0.2)}
 
 
 def facing(here: str = "akash", experience: Experience | None = None, dark: timedelta = HOUR / 4) -> View:
     """Three venues: Akash for 0.39, hired 0.72 of the time; Nosana for 0.33, hired 0.70 of it; Render for 1.5, hired hardly ever."""
     seen = view({"akash": ["0.1"], "nosana": ["0.1"], "render": ["0.1"]}, here, entry=EntryCost(boot=dark, fee=Usd.of("0.01")))
-    offers = {"akash": ("0.39", "0.72", 24.0), "nosana": ("0.33", "0.70", 2.5), "render": ("1.5", "0.085", 0.2)}
     quotes = {}
-    for name, (pay, share, hours) in offers.items():
+    for name, (pay, share, hours) in OFFERS.items():
         place = venue(name)
         money, told = UsdPerHour.of(pay), timedelta(hours=hours)
         quotes[place, GPU.id] = Quote(
@@ -45,9 +46,16 @@ def working(seen: View, lease: Lease) -> View:
     return replace(seen, placements={GPU.id: replace(place, seen=busy)})
 
 
+def in_vain(expected: float, *names: str) -> Experience:
+    """Waits in which so many hires were to be expected, and none came."""
+    seen = {venue(name): occupancy.first(occupancy.log_odds(float(share))) for name, (_, share, _) in OFFERS.items() if name in names}
+    odds = {(place, MODEL): each._replace(waited=expected / occupancy.public_load(each)) for place, each in seen.items()}
+    return Experience({(place, GPU.id): Tally(MODEL, 0.0, expected) for place in seen}, odds)
+
+
 def unlucky(*names: str) -> Experience:
     """Waits in vain: twenty hires were to be expected."""
-    return Experience({(venue(name), GPU.id): Tally(MODEL, 0.0, 20.0) for name in names})
+    return in_vain(20.0, *names)
 
 
 def test_without_evidence_the_public_is_believed() -> None:
@@ -67,7 +75,7 @@ def test_a_wait_in_vain_ends_without_a_timer() -> None:
 
 def test_a_venue_that_was_left_may_be_tried_again() -> None:
     """When evidence has decayed: what is little known is believed a little more than it says."""
-    stale = Experience({(AKASH, GPU.id): Tally(MODEL, 0.0, 0.05)})
+    stale = in_vain(0.05, "akash")
     before = believed(facing("nosana", unlucky("akash")), GPU, AKASH)
     after = believed(facing("nosana", stale), GPU, AKASH)
 
@@ -113,10 +121,10 @@ def test_a_job_that_may_be_broken_is_only_risked_where_that_pays(
 
 def test_a_long_dark_time_is_not_worth_a_small_lead() -> None:
     """The same belief, and a move that costs two days."""
-    lucky = Experience({(NOSANA, GPU.id): Tally(MODEL, 0.0, 4.0)})
+    unlucky_once = in_vain(4.0, "nosana")
 
-    assert AKASH == choose(facing("nosana", lucky), GPU).target
-    assert NOSANA == choose(facing("nosana", lucky, dark=48 * HOUR), GPU).target
+    assert AKASH == choose(facing("nosana", unlucky_once), GPU).target
+    assert NOSANA == choose(facing("nosana", unlucky_once, dark=48 * HOUR), GPU).target
 
 
 def test_fluid_venues_are_valued_beside_those_with_jobs() -> None:

@@ -120,7 +120,7 @@ def test_an_unknown_name_is_answered_with_a_close_one(group: str, name: str, mes
 
 def test_an_unknown_name_without_a_close_one_is_answered_with_all() -> None:
     """So that the reader need not look further."""
-    with pytest.raises(ConfigError, match="no strategy is called 'qqq'; there is greedy, mindminer, "):
+    with pytest.raises(ConfigError, match="no strategy is called 'qqq'; there is forecast, greedy, mindminer, "):
         load(STRATEGIES, "qqq")
 
 

@@ -259,5 +259,5 @@ def test_check_finds_the_example_good_to_fly(tmp_path: Path) -> None:
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
 
     assert (0, "") == (run.returncode, run.stderr)
-    assert "strategy payback; state in autopilot.db; good to fly" == run.stdout.splitlines()[-1]
+    assert "strategy forecast; state in autopilot.db; good to fly" == run.stdout.splitlines()[-1]
     assert [] == list(tmp_path.iterdir())

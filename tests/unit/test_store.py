@@ -167,6 +167,18 @@ def test_a_decision_of_before_the_lessons_knew_what_was_seen_by_then(path: Path,
     now.close()
 
 
+def test_who_only_reads_an_older_file_is_told_what_to_do(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading changes nothing, so what has come since is missing there."""
+    with monkeypatch.context() as earlier:
+        earlier.setattr("autopilot.store.schema.MIGRATIONS", MIGRATIONS[:1])
+        Store.open(path).close()
+    reader = Store.read_only(path)
+    with pytest.raises(StoreError, match="an older version of the autopilot made it: `autopilot run` brings it up to date"):
+        list(reader.journal.rulings())
+
+    reader.close()
+
+
 def test_hourly_history_is_kept_by_the_hour(store: Store) -> None:
     """A missing rate is known as missing, and a later word on an hour replaces the first."""
     hours = [(venue("akash"), MODEL, START, UsdPerHour(1)), (venue("akash"), MODEL, START + HOUR, None)]
@@ -178,10 +190,11 @@ def test_hourly_history_is_kept_by_the_hour(store: Store) -> None:
 
 
 def test_a_ruling_is_kept_with_what_it_was_based_on(store: Store, path: Path) -> None:
-    """The context that does not change is kept once, however often it recurs."""
+    """The context that does not change is kept once, however often it recurs, though more was seen of being hired meanwhile."""
+    contexts = [{"devices": [1], "experience": [[hour / 3], []]} for hour in range(2)] + [{"devices": [1]}]
     rulings = [
-        Ruling(START + hour * HOUR, {"name": "payback", "parameters": {"theta": "0.15"}}, {"devices": [1]}, {"kind": "hold"}, {GPU: "no"})
-        for hour in range(3)
+        Ruling(START + hour * HOUR, {"name": "payback", "parameters": {"theta": "0.15"}}, context, {"kind": "hold"}, {GPU: "no"})
+        for hour, context in enumerate(contexts)
     ]
     with store.atomic():
         for ruling in rulings:

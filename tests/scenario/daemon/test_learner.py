@@ -63,6 +63,12 @@ class Pupil:
         Path("pupil").write_text(str(os.getpid()))
         time.sleep(300)
 
+    def crowded(self, history):
+        helping = os.fork()
+        if helping:
+            Path("pupil").write_text(str(helping))
+        time.sleep(300)
+
 
 class Sleeper(Pupil):
     Settings = None
@@ -177,6 +183,19 @@ def test_closing_ends_the_lesson(school: ModuleType) -> None:
     assert "ended with -9" in str(lesson.exception(PATIENCE))
     assert gone(int(Path("pupil").read_text(encoding="utf-8")))
     assert "the daemon ends" == str(learner.teach(school.Pupil(), past()[1]).exception(PATIENCE))
+
+
+@pytest.mark.parametrize("ends", ["late", "closed"])
+def test_what_a_lesson_has_started_ends_with_it(school: ModuleType, ends: str) -> None:
+    """It would keep the pipe open, and us waiting for a word."""
+    learner = Learner(timedelta(seconds=3) if ends == "late" else timedelta(seconds=PATIENCE))
+    lesson = learner.teach(school.Pupil("crowded"), past()[1])
+    until(lambda: Path("pupil").exists() and Path("pupil").read_text(encoding="utf-8"))
+    if ends == "closed":
+        learner.close()
+
+    assert isinstance(lesson.exception(PATIENCE), StrategyError)
+    until(lambda: gone(int(Path("pupil").read_text(encoding="utf-8"))))
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
