@@ -18,7 +18,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-_LISTED = 12
+_LISTED = 16
 """More names than this do not help."""
 
 

@@ -122,7 +122,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(extra="forbid", frozen=True, env_prefix=_PREFIX, env_nested_delimiter="__")
 
     state: Path = Path("autopilot.db")
-    strategy: str = "payback"
+    strategy: str = "forecast"
     rig: RigSettings = RigSettings()
     power: PowerSettings = PowerSettings()
     daemon: DaemonSettings = DaemonSettings()

@@ -24,7 +24,7 @@ from autopilot.sim.timetable import SimTimetable
 from autopilot.store.store import Store
 from autopilot.units import HOUR, hour_start
 
-STRATEGY = "payback"
+STRATEGY = "forecast"
 _CADENCE = Cadence(poll=HOUR, tick=timedelta(minutes=3), learn=timedelta(days=1))
 _DAY = timedelta(days=1)
 

@@ -157,7 +157,9 @@ class Fleet:
         """A new pilot that knows nothing but what the store and the nodes tell."""
         adapters: dict[NetworkId, Adapter] = {site.network: site for site in self.sites.values()}
         adapters[IDLE.network] = Idle(self.clock)
-        world = World(self.clock, self.devices, adapters, self.store, self.draws, self.power, ask=self.ask, patience=self.patience, teach=self.teach)
+        world = World(
+            self.clock, self.devices, adapters, self.store, self.draws, self.power, ask=self.ask, patience=self.patience, teach=self.teach
+        )
         self.pilot = Pilot(world, NamedStrategy("wishes", self.wishes), self.guards, live=live)
         return self.pilot
 
