@@ -32,6 +32,8 @@ from autopilot_adapters.akash.work import BIDS
 
 pytest.importorskip("kubernetes")
 
+pytestmark = pytest.mark.long  # clusters, chains and containers take real time
+
 WIRE = Path(__file__).parents[1] / "wire"
 WORLD = run_path(str(WIRE / "kubernetes_cluster.py"))
 DOOR = run_path(str(WIRE / "kubernetes_wire.py"))

@@ -36,6 +36,8 @@ from autopilot_adapters.nosana.work import NosanaWork
 
 docker = pytest.importorskip("docker")
 
+pytestmark = pytest.mark.long  # clusters, chains and containers take real time
+
 W: Any = SimpleNamespace(**run_path(str(Path(__file__).parents[1] / "data/nosana/world.py")))
 NETWORK = NetworkId("nosana")
 MARKET = Venue(NETWORK, "nvidia-4090-community")

@@ -126,7 +126,7 @@ def flown(pilot: Pilot) -> Mapping[DeviceId, str]:
 
 def test_it_is_flown(salad: Salad, config: Path) -> None:
     """A GPU that idles would go there; and when the monitor breaks down, the last quotes count."""
-    settings = load(config)
+    settings = load(config).model_copy(update={"strategy": "payback"})
     store = Store.open(settings.state)
     with ExitStack() as held:
         pilot = make_pilot(settings, SystemClock(), store, held, live=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -45,13 +46,13 @@ class ServiceNode:
         """Bring the node up at the venue; one that drains takes new work again. Raises NodeFault where it cannot."""
         look = self._shape.look(device)
         if look.phase in (Phase.ABSENT, Phase.FAULT):
-            # A drain of its last life is undone when it is up: the network may not listen before.
             self._shape.launch(device, venue)
+            with suppress(Transient):  # a network that does not listen before the node is up is told at the next start
+                self._undo_drain(device)
         elif look.venue not in (None, venue):
             raise NodeFault(self._network, f"{device.label} serves {look.venue}: stop it before {venue} starts")
-        elif self._mark(device).exists() and look.phase is not Phase.UNKNOWN:
-            self._work.accept(device)
-            self._mark(device).unlink(missing_ok=True)
+        elif look.phase is not Phase.UNKNOWN:
+            self._undo_drain(device)
 
     def drain(self, device: Device) -> None:
         """Take no new work; what runs may finish."""
@@ -83,6 +84,11 @@ class ServiceNode:
         phase = Phase.DRAINING if look.phase is Phase.STARTING and self._refuses(device) else look.phase
         venue = None if phase in (Phase.ABSENT, Phase.UNKNOWN) else look.venue
         return Observation(device.id, venue, phase, self._clock.now(), note=look.note)
+
+    def _undo_drain(self, device: Device) -> None:
+        if self._mark(device).exists():
+            self._work.accept(device)
+            self._mark(device).unlink(missing_ok=True)
 
     def _refuses(self, device: Device) -> bool:
         try:
