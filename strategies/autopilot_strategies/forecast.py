@@ -104,6 +104,12 @@ class Forecast:
     def __reduce__(self) -> tuple[object, ...]:
         return type(self), (self.boosting, self._worth, self._lessons)
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Forecast) and self.__reduce__() == other.__reduce__()
+
+    def __hash__(self) -> int:
+        return hash((self.boosting, self._worth))
+
     def decide(self, view: View) -> Decision:
         """Move every device for which the experts vote so."""
         lessons = self._all_lessons(view)

@@ -22,6 +22,7 @@ OTHERWISE: Mapping[str, Mapping[str, str]] = {
     "nicehash-ticks": {"least_samples": "1", "most_samples": "5"},
     "mindminer": {"timeout": "3h"},
     "mindminer-ticks": {"lead": "0.2"},
+    "forecast": {"boosting": "true"},
 }
 """Parameters that change what a strategy does."""
 
