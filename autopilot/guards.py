@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from autopilot.contracts import Scope
 from autopilot.economics import net_rate
-from autopilot.model.device import IDLE, Device, NetworkId
+from autopilot.model.device import IDLE, Device, DeviceId, NetworkId, Venue
 from autopilot.model.plan import Move
 from autopilot.model.switch import State, Switch
 from autopilot.model.view import View
@@ -34,6 +34,11 @@ class Case:
 class Guard(Protocol):
     """One rule."""
 
+    @property
+    def absolute(self) -> bool:
+        """Whether it holds for what a person orders, too."""
+        ...
+
     def veto(self, case: Case) -> str | None:
         """Why the move must not be made; None to let it pass."""
         ...
@@ -42,6 +47,8 @@ class Guard(Protocol):
 @dataclass(frozen=True, slots=True)
 class StaleQuote:
     """Nobody is sent to a venue whose rate is not known now. Idle needs no rate."""
+
+    absolute: ClassVar[bool] = False
 
     def veto(self, case: Case) -> str | None:
         target = case.move.target
@@ -53,6 +60,8 @@ class StaleQuote:
 @dataclass(frozen=True, slots=True)
 class Dwell:
     """A device stays where it is for a while. Idle is left at any time."""
+
+    absolute: ClassVar[bool] = False
 
     least: timedelta
 
@@ -66,6 +75,8 @@ class Dwell:
 @dataclass(frozen=True, slots=True)
 class Cooldown:
     """A venue that a switch turned back from is not tried again at once."""
+
+    absolute: ClassVar[bool] = False
 
     span: timedelta
 
@@ -81,6 +92,8 @@ class Cooldown:
 class DailyBudget:
     """So many switches a device in any 24 hours. Going idle is free."""
 
+    absolute: ClassVar[bool] = False
+
     changes: int
 
     def veto(self, case: Case) -> str | None:
@@ -92,7 +105,9 @@ class DailyBudget:
 
 @dataclass(frozen=True, slots=True)
 class PayBack:
-    """A move must earn its cost back within a time, by the quotes of now."""
+    """A move must earn its cost back within a time, by the quotes of now and the mean price of power until then."""
+
+    absolute: ClassVar[bool] = False
 
     within: timedelta
 
@@ -100,12 +115,23 @@ class PayBack:
         move, view = case.move, case.view
         if move.target == IDLE:
             return None
-        there = net_rate(view, case.device, move.target)
-        lead = there - net_rate(view, case.device, move.source)
+        there = net_rate(view, case.device, move.target, self.within)
+        lead = there - net_rate(view, case.device, move.source, self.within)
         back = view.cost(case.device, move.target).pays_back(lead, there)
         if back is None:
             return f"{move.target} has no lead over {move.source} now"
         return f"it pays back in {back}, {self.within} is the limit" if back > self.within else None
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """A venue that is closed to a device is no target, whatever a strategy believes of it."""
+
+    absolute: ClassVar[bool] = True
+    reasons: Mapping[tuple[Venue, DeviceId], str]
+
+    def veto(self, case: Case) -> str | None:
+        return self.reasons.get((case.move.target, case.move.device))
 
 
 def chosen(settings: GuardSettings) -> tuple[Guard, ...]:
@@ -119,6 +145,8 @@ def chosen(settings: GuardSettings) -> tuple[Guard, ...]:
 @dataclass(frozen=True, slots=True)
 class RigScope:
     """A network that takes whole rigs is entered and left by all devices together."""
+
+    absolute: ClassVar[bool] = True
 
     scopes: Mapping[NetworkId, Scope] = field(default_factory=dict)
 

@@ -69,6 +69,11 @@ def advance(switch: Switch, sight: Sight, now: datetime, limits: Limits) -> Step
     return rule(switch, sight, now, limits) if rule else Step(switch, None, "over")
 
 
+def promised(seen: Observation) -> bool:
+    """Whether work runs that may not be broken."""
+    return any(not lease.breakable for lease in seen.leases)
+
+
 def resume(switch: Switch, now: datetime) -> Switch:
     """The same switch after an outage: the time that we were away counts against no limit."""
     return switch if switch.state.over else replace(switch, since=now)
@@ -96,7 +101,7 @@ def _draining(switch: Switch, sight: Sight, now: datetime, limits: Limits) -> St
 
 
 def _out_of_patience(switch: Switch, source: Observation, now: datetime, limits: Limits) -> Step:
-    if not _promised(source):
+    if not promised(source):
         return _enter(switch, State.STOPPING, now, f"{_jobs(source)} still there after {limits.drain}, and may be broken")
     return _enter(switch, State.REVERTING, now, f"{_jobs(source)} still there after {limits.drain}, and may not be broken")
 
@@ -104,7 +109,7 @@ def _out_of_patience(switch: Switch, source: Observation, now: datetime, limits:
 def _stopping(switch: Switch, sight: Sight, now: datetime, limits: Limits) -> Step:
     if sight.source.phase is Phase.ABSENT:
         return _enter(switch, State.STARTING, now, f"{switch.source} is gone")
-    if _promised(sight.source):
+    if promised(sight.source):
         return _enter(switch, State.REVERTING, now, f"{switch.source} has work again that may not be broken")
     if now - switch.since >= limits.stop:
         return _enter(switch, State.STRANDED, now, f"{switch.source} did not go within {limits.stop}: stop it by hand")
@@ -124,7 +129,7 @@ def _starting(switch: Switch, sight: Sight, now: datetime, limits: Limits) -> St
         return _stay(switch, Command(Verb.START, switch.target), f"{switch.target} starts")
     if late or (source is not Phase.UNKNOWN and target not in (Phase.ABSENT, Phase.UNKNOWN)):
         return _enter(switch, State.STRANDED, now, f"{switch.source} is {source} again while {switch.target} starts: stop one by hand")
-    if _promised(sight.source):
+    if promised(sight.source):
         return _enter(switch, State.REVERTING, now, f"{switch.source} has work again that may not be broken")
     return _stay(switch, _stop(switch.source, sight.source), f"{switch.source} is {source}: {switch.target} waits")
 
@@ -154,13 +159,9 @@ def _stay(switch: Switch, command: Command | None, why: str) -> Step:
     return Step(switch, command, why)
 
 
-def _promised(seen: Observation) -> bool:
-    return any(not lease.breakable for lease in seen.leases)
-
-
 def _stop(venue: Venue, seen: Observation) -> Command | None:
     """Nothing is cut on a guess, and nothing that may not be broken."""
-    return None if seen.phase is Phase.UNKNOWN or _promised(seen) else Command(Verb.STOP, venue)
+    return None if seen.phase is Phase.UNKNOWN or promised(seen) else Command(Verb.STOP, venue)
 
 
 def _jobs(seen: Observation) -> str:

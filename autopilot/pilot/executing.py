@@ -11,17 +11,18 @@ from autopilot.contracts import Scope
 from autopilot.errors import AdapterError, NodeFault
 from autopilot.model.device import IDLE, DeviceId, NetworkId, Venue
 from autopilot.model.market import Answer, Basis
-from autopilot.model.node import Phase
-from autopilot.model.plan import EntryCost, Move, Plan
-from autopilot.model.switch import State, Switch, SwitchId
+from autopilot.model.node import Observation, Phase
+from autopilot.model.plan import EntryCost, Move, PlanId
+from autopilot.model.switch import Limits, State, Switch, SwitchId
 from autopilot.pilot.costs import Costs
 from autopilot.pilot.observing import Sightings, end_of, look
 from autopilot.pilot.world import World
 from autopilot.store.ledger import Entry, Kind
-from autopilot.switching import Command, Sight, Verb, advance, resume
+from autopilot.switching import Command, Sight, Verb, advance, promised, resume
 
 log = logging.getLogger(__name__)
 
+_NO_TIME = timedelta(0)
 _PASSES = 16
 """A switch has at most five states; more passes than this in one instant is a node that plays tricks."""
 
@@ -47,6 +48,8 @@ class Executor:
         """Devices with an open switch to or from a network that is not there any more: nothing is told to any node about them."""
         self._faults: dict[tuple[DeviceId, Venue], str] = {}
         self._recalls: dict[DeviceId, str] = {}
+        self._hurried: set[DeviceId] = set()
+        """Devices whose work is not waited for, where it may be broken."""
         for switch in self._journal.open_switches():
             self._take_up(switch, now)
 
@@ -61,11 +64,11 @@ class Executor:
         self._journal.resume(fresh)
         self.open[switch.device] = Progress(fresh, "resumed after an outage")
 
-    def begin(self, move: Move, plan: Plan, now: datetime) -> None:
+    def begin(self, move: Move, plan: PlanId, why: str, now: datetime) -> None:
         """Open the switch of a move: in the journal first, and nothing is told to any node yet."""
         ident = SwitchId(f"{move.device}@{now:%Y-%m-%dT%H:%M:%S.%f}")
-        switch = Switch(ident, plan.id, move.device, move.source, move.target, State.DRAINING, now, now)
-        self._journal.open(switch, plan.reason)
+        switch = Switch(ident, plan, move.device, move.source, move.target, State.DRAINING, now, now)
+        self._journal.open(switch, why)
         self.open[move.device] = Progress(switch, "opened")
 
     def doubtful(self, answers: Mapping[tuple[Venue, DeviceId], Answer]) -> set[DeviceId]:
@@ -92,6 +95,10 @@ class Executor:
         """The move of a device that still drains is not wanted any more: it turns back when it is settled next."""
         self._recalls[device] = why
 
+    def hurry(self, device: DeviceId, *, at_once: bool) -> None:
+        """Whether the drain of a device is to be cut short where its work may be broken."""
+        (self._hurried.add if at_once else self._hurried.discard)(device)
+
     def settle(self, sightings: dict[DeviceId, Sightings], now: datetime) -> list[Switch]:
         """Advance every open switch until nothing changes at this instant. Returns those that ended.
 
@@ -105,6 +112,7 @@ class Executor:
                 if switch.state.over:
                     ended.append(switch)
                     del self.open[device]
+                    self._hurried.discard(device)
                 ends = {switch.source.network, switch.target.network}
                 sightings[device].update(look(self._world.adapters, self._devices[device], ends, now))
             if self._signature(sightings) == before:
@@ -121,8 +129,8 @@ class Executor:
     def _advance(self, device: DeviceId, sightings: Sightings, now: datetime) -> Switch:
         """Ask the machine until it stays, journal every state, obey the last command."""
         switch = self.open[device].switch
-        limits = self._world.limits.covering(self._boot(switch))
         sight = self._sight(switch, sightings)
+        limits = self._limits(switch, sight.source)
         step = advance(switch, sight, now, limits)
         while step.switch.state is not switch.state:
             self._enter(step.switch, switch.state, step.why, now)
@@ -132,6 +140,11 @@ class Executor:
         if step.command:
             self._obey(step.command, switch, sightings)
         return switch
+
+    def _limits(self, switch: Switch, source: Observation) -> Limits:
+        limits = self._world.limits.covering(self._boot(switch))
+        hurried = switch.device in self._hurried and source.phase is not Phase.UNKNOWN and not promised(source)
+        return replace(limits, drain=_NO_TIME) if hurried else limits
 
     def _boot(self, switch: Switch) -> timedelta:
         """The longer boot of the two ends: a switch that turns back waits for its source."""

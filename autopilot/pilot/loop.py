@@ -8,21 +8,23 @@ from dataclasses import replace
 from datetime import datetime
 
 from autopilot.contracts import NamedStrategy
-from autopilot.guards import Guard
+from autopilot.guards import Closed, Guard
 from autopilot.model.device import Device, DeviceId, NetworkId, Venue
 from autopilot.model.node import Observation, Phase, Placement
-from autopilot.model.plan import Decision, Hold, Plan
+from autopilot.model.plan import Decision, Plan
 from autopilot.model.switch import State, Switch
 from autopilot.model.view import View
 from autopilot.pilot.booking import Booker, Mode, mode_of
 from autopilot.pilot.costs import Costs
-from autopilot.pilot.deciding import Lapse, Verdict, ask, describe, judge
+from autopilot.pilot.deciding import Lapse, ask, describe, judge
 from autopilot.pilot.executing import Executor, Progress
 from autopilot.pilot.experiencing import Experiencer
 from autopilot.pilot.learning import Learning
 from autopilot.pilot.observing import Register, Sightings, look
+from autopilot.pilot.ordering import Authority, Orderer
 from autopilot.pilot.polling import Poller
 from autopilot.pilot.realising import Realiser
+from autopilot.pilot.speaking import Speaker
 from autopilot.pilot.viewing import Viewer
 from autopilot.pilot.world import World
 from autopilot.store.context import pack
@@ -38,7 +40,15 @@ class Pilot:
     Raises StoreError when the journal cannot be written: then nothing more is done, and every node runs on.
     """
 
-    def __init__(self, world: World, strategy: NamedStrategy, guards: Sequence[Guard] = (), *, live: bool = True) -> None:
+    def __init__(
+        self,
+        world: World,
+        strategy: NamedStrategy,
+        guards: Sequence[Guard] = (),
+        authorities: Sequence[Authority] = (),
+        *,
+        live: bool = True,
+    ) -> None:
         now = world.clock.now()
         self._world = world
         self._learning = Learning(world, strategy)
@@ -58,10 +68,8 @@ class Pilot:
         for switch in world.store.journal.switches():
             if switch.state.over:
                 self._past.setdefault(switch.device, []).append(switch)
-        self._notes: dict[DeviceId, str] = {}
-        self._asides: dict[DeviceId, str] = {}
-        """What the strategy says now of devices that are under way already."""
-        self._said: dict[DeviceId, str] = {}
+        self._speaker = Speaker(self._devices, world.store, live=live)
+        self._orderer = Orderer(authorities, guards, self._executor, world.store)
         self._last = now
 
     @property
@@ -140,7 +148,7 @@ class Pilot:
         self.take_in()
         now = self._world.clock.now()
         if now < self._last:
-            return self._say(now, f"the clock went back from {self._last} to {now}: nothing is done until it catches up")
+            return self._speaker.alarm(now, f"the clock went back from {self._last} to {now}: nothing is done until it catches up")
         self._last = now
         self._fences = self._world.store.journal.fences()  # a human may have lifted one since the last tick
         sightings = {device.id: look(self._world.adapters, device, self._world.adapters, now) for device in self._devices}
@@ -149,6 +157,8 @@ class Pilot:
         self._settle(sightings, now)
         freed = self._freed(sightings)
         self._take_note(sightings, now)
+        if self._order(now):
+            self._settle(sightings, now)
         self._experiencer.publish(self._poller.usable(now))
         ripe = self._poller.ripe(now)
         self._poller.fresh = self._poller.fresh and not ripe
@@ -170,12 +180,12 @@ class Pilot:
             return
         for switch in self._executor.settle(sightings, now):
             self._past[switch.device].append(switch)
-            self._asides.pop(switch.device, None)
+            self._speaker.asides.pop(switch.device, None)
             if switch.state is State.SETTLED:
                 self._register.arrived(switch.device, switch.target, now)
             elif switch.state is State.STRANDED:
                 self._fences = self._world.store.journal.fences()
-            self._notes[switch.device] = f"{self._label(switch.device)}: {switch.source} -> {switch.target} {switch.state}"
+            self._speaker.notes[switch.device] = f"{self._label(switch.device)}: {switch.source} -> {switch.target} {switch.state}"
 
     def _freed(self, sightings: dict[DeviceId, Sightings]) -> set[DeviceId]:
         """The devices whose job has ended since the last tick: a free moment, at which moving breaks nothing (docs/market.md §4)."""
@@ -196,13 +206,25 @@ class Pilot:
                     self._world.store.journal.fence(device.id, now, conflict)
                 self._fences[device.id] = conflict
 
+    def _order(self, now: datetime) -> bool:
+        """True when a switch was opened because somebody besides the strategy asks for it."""
+        self._orderer.listen(now, self._register.placements)
+        moves = self._orderer.wanted(self._immovable, self._register.placements)
+        return self._live and bool(moves) and self._orderer.open(moves, self._view(now, set()), self._past)
+
+    @property
+    def _immovable(self) -> set[DeviceId]:
+        """Devices that nobody may move: what they do is not known, or a person must look first."""
+        return {*self._executor.stuck, *self._fences, *self._register.doubts}
+
     def _decide(self, now: datetime, waiting: set[DeviceId]) -> bool:
         """True when a switch was opened, or is to turn back. Those that wait for the next quotes are not asked about."""
         strategy, view = self._learning.strategy, self._view(now, waiting)
         decision = ask(strategy, view)
         under_way = {device.id for device in view.free()} & self._executor.open.keys()
         unwanted = self._unwanted(decision, under_way)
-        verdict = judge(decision, view, self._guards, self._past, self._executor.moves(under_way - unwanted))
+        guards = (Closed(self._orderer.bounds.closed), *self._guards)
+        verdict = judge(decision, view, guards, self._past, self._executor.moves(under_way - unwanted))
         ruling = Ruling(
             now,
             {"name": strategy.name, "parameters": dict(strategy.parameters)},
@@ -216,8 +238,8 @@ class Pilot:
             self._world.store.journal.rule(ruling)
             if self._live and isinstance(decision, Plan):
                 for move in verdict.allowed:
-                    self._executor.begin(move, decision, now)
-        self._notes |= {device.id: self._note(device, verdict) for device in self._devices if device.id not in waiting}
+                    self._executor.begin(move, decision.id, decision.reason, now)
+        self._speaker.take(verdict, {device.id for device in self._devices} - waiting)
         self._look_again(decision, under_way, unwanted)
         return bool(unwanted) or (self._live and bool(verdict.allowed))
 
@@ -238,26 +260,17 @@ class Pilot:
         for device in under_way:
             switch = self._executor.open[device].switch
             wanted = targets.get(device, switch.source)
-            self._asides.pop(device, None)
+            self._speaker.asides.pop(device, None)
             if device in unwanted:
                 self._executor.recall(device, f"the gain is gone: {decision.notes.get(device) or decision.reason}")
             elif wanted != switch.target:
-                self._asides[device] = f"{wanted} is wanted now, and looked at again from {switch.target}"
-
-    def _note(self, device: Device, verdict: Verdict) -> str:
-        decision = verdict.decision
-        note = decision.notes.get(device.id) or f"{device.label}: {decision.reason if isinstance(decision, Hold) else 'not asked about'}"
-        if device.id in verdict.vetoes:
-            return f"{note}; held back: {verdict.vetoes[device.id]}"
-        if not self._live and any(move.device == device.id for move in verdict.allowed):
-            return f"{note}; dry run: nothing was moved"
-        return note
+                self._speaker.asides[device] = f"{wanted} is wanted now, and looked at again from {switch.target}"
 
     def _view(self, now: datetime, waiting: set[DeviceId]) -> View:
         quotes = self._poller.usable(now)
         going = self._executor.open.keys() - self._executor.doubtful(quotes)
-        fixed = {*going, *self._executor.stuck, *self._fences, *self._register.doubts, *waiting}
-        view = self._viewer.view(now, quotes, self._register.placements, fixed)
+        fixed = {*going, *self._immovable, *self._orderer.bound, *waiting}
+        view = self._viewer.view(now, quotes, self._register.placements, fixed, self._orderer.bounds.closed)
         experience = self._experiencer.experience(now)
         return replace(view, experience=replace(experience, realised=self._realiser.known(now, experience.odds)))
 
@@ -270,28 +283,8 @@ class Pilot:
     def _label(self, device: DeviceId) -> str:
         return next((each.label for each in self._devices if each.id == device), device)
 
-    def _say(self, now: datetime, alarm: str = "") -> dict[DeviceId, str]:
-        sentences = {device.id: self._sentence(device, alarm) for device in self._devices}
-        news = {device: sentence for device, sentence in sentences.items() if self._said.get(device) != sentence}
-        if news:
-            with self._world.store.atomic():
-                self._world.store.journal.say(now, news)
-            for sentence in news.values():
-                log.info("%s", sentence)
-            self._said.update(news)
-        return sentences
-
-    def _sentence(self, device: Device, alarm: str) -> str:
-        if alarm:
-            return f"{device.label}: {alarm}"
-        if device.id in self._fences:
-            return f"{device.label}: fenced: {self._fences[device.id]}"
-        if device.id in self._executor.open:
-            progress = self._executor.open[device.id]
-            aside = f"; {self._asides[device.id]}" if device.id in self._asides else ""
-            return f"{device.label}: {progress.switch.source} -> {progress.switch.target}: {progress.why}{aside}"
-        for reasons in (self._executor.stuck, self._register.doubts):
-            if device.id in reasons:
-                return f"{device.label}: {reasons[device.id]}"
-        where = self._register.placements[device.id].venue
-        return self._notes.get(device.id) or f"{device.label}: at {where}, nothing decided yet"
+    def _say(self, now: datetime) -> dict[DeviceId, str]:
+        fenced = {device: f"fenced: {why}" for device, why in self._fences.items()}
+        under_way = self._speaker.under_way(self._executor.open)
+        reasons = (fenced, under_way, self._executor.stuck, self._register.doubts, *self._orderer.reasons)
+        return self._speaker.say(now, reasons, self._register.placements)

@@ -30,9 +30,11 @@ class Viewer:
         quotes: Mapping[tuple[Venue, DeviceId], Answer],
         placements: Mapping[DeviceId, Placement],
         fixed: Collection[DeviceId],
+        closed: Collection[tuple[Venue, DeviceId]] = (),
     ) -> View:
-        """All of it. A device that cannot say what leaving costs is fixed too."""
-        entries = self.entries(quotes, placements)
+        """All of it, but for the venues that are closed to a device. A device that cannot say what leaving costs is fixed too."""
+        known = self.entries(quotes, placements)
+        entries = {key: cost for key, cost in known.items() if key not in closed or placements[key[1]].venue == key[0]}
         leaving = {device: self._costs.exit(placement) for device, placement in placements.items()}
         exits = {device: cost for device, cost in leaving.items() if cost is not None}
         return View(

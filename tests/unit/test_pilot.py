@@ -106,12 +106,16 @@ def test_a_device_that_is_not_free_may_not_be_moved() -> None:
 class Envious:
     """A guard that lets one move pass only while all others do."""
 
+    absolute = False
+
     def veto(self, case: Case) -> str | None:
         return None if len(case.moves) == 3 else f"only {len(case.moves)} of 3 are left"
 
 
 class Named:
     """A guard that holds one device back."""
+
+    absolute = False
 
     def veto(self, case: Case) -> str | None:
         return "not this one" if case.move.device == device(1).id else None
