@@ -8,9 +8,12 @@ from pathlib import Path
 from runpy import run_path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-settings.register_profile("house", settings.default, deadline=None)  # a busy machine is no defect
+from shared.needs import needed, unable
+
+# A busy machine is no defect, and what held yesterday holds today; --hypothesis-profile=default looks further.
+settings.register_profile("house", settings.default, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("house")
 
 
@@ -21,17 +24,23 @@ def pytest_configure() -> None:
             del os.environ[name]
 
 
-def unable(reason: str) -> None:
-    """What a test needs is not here: skip it on a user's machine, fail where CI promises to have everything."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(reason)
-    pytest.skip(reason)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """All tests are shared out among our cores, four at most; those of a file that was named start sooner in this process."""
+    everything = config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    return min(4, len(os.sched_getaffinity(0))) if everything else 0
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what tests have counted, whichever process they ran in."""
+    for report in [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]:
+        for name, value in report.user_properties:
+            terminalreporter.write_line(f"{report.nodeid.rpartition('::')[2]}: {name}: {value}")
 
 
 @pytest.fixture(scope="session")
 def docker_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """What DOCKER_HOST must be to reach a real engine of the tests' own, with the image ``fakenode:1`` in it."""
-    pytest.importorskip("docker")
+    needed("docker")
     wire = run_path(str(Path(__file__).parent / "wire/engine.py"))
     if reason := wire["missing"]():
         unable(reason)

@@ -1,9 +1,8 @@
-"""Where replica sets are kept: a cluster at the wire, and the one that KUBECONFIG names."""
+"""Where nodes are kept: an engine, a folder of units, a cluster at the wire, and the one that KUBECONFIG names."""
 
 from __future__ import annotations
 
 import os
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -16,12 +15,11 @@ from typing import Any
 import pytest
 
 from autopilot.clock import SystemClock
-from autopilot.contracts import NodeDriver
 from autopilot.kit.service import ServiceNode
 from autopilot.kit.service.cluster import server
 from autopilot.kit.service.replica_set import Replicas, ReplicaSetShape
 from autopilot.model.device import Device, DeviceId, NetworkId, Venue
-from autopilot.model.node import Phase
+from shared.nodes import STUBS, Post, end_all
 
 WIRE = Path(__file__).parents[1] / "wire"
 GPU = Device(DeviceId("GPU-2e"), "RTX 4090", index=1)
@@ -29,16 +27,39 @@ MARKET = Venue(NetworkId("birch"), "rtx 4090/day")
 PLURALS = {"StatefulSet": "statefulsets", "Deployment": "deployments"}
 
 
+@pytest.fixture
+def client(docker_host: str) -> Iterator[Any]:
+    """The engine, past our driver. What a test left behind is removed."""
+    import docker
+
+    found = docker.DockerClient(docker_host, timeout=60)
+    yield found
+    for container in found.containers.list(all=True):
+        container.remove(force=True)
+    found.close()
+
+
+@pytest.fixture
+def units(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder for units, and a systemctl that manages them. What runs at the end of a test is ended."""
+    folder = tmp_path / "units"
+    folder.mkdir()
+    monkeypatch.setenv("UNITS", str(folder))
+    monkeypatch.setenv("PATH", f"{STUBS}:{os.environ['PATH']}")
+    yield folder
+    end_all(folder.glob("*.pid"))
+
+
 @dataclass
-class Site:
+class Site(Post):
     """A cluster, what its owner installed there, and nodes that scale it."""
 
+    gpu: Device = field(default=GPU, kw_only=True)
+    market: Venue = field(default=MARKET, kw_only=True)
     config: Path
     door: Any = None
     """To the cluster at the wire."""
     place: dict[str, Any] = field(default_factory=lambda: {"namespace": "services"})
-    gpu: Device = GPU
-    market: Venue = MARKET
 
     @property
     def cluster(self) -> Any:
@@ -65,29 +86,6 @@ class Site:
     def node(self, *, grace: timedelta = timedelta(seconds=10), **changes: Any) -> ServiceNode:
         """What drives it."""
         return ServiceNode(self.market.network, SystemClock(), self.shape(**changes), self.config.parent, grace=grace)
-
-    def serving(self, node: NodeDriver) -> None:
-        """Start it and wait until it serves."""
-        node.start(self.gpu, self.market)
-        self.until(lambda: self.phase(node).serves)
-
-    def gone(self, node: NodeDriver) -> bool:
-        """Stop it, and say whether it went."""
-        node.stop(self.gpu)
-        return self.phase(node) is Phase.ABSENT
-
-    def phase(self, node: NodeDriver) -> Phase:
-        """What it is seen to do."""
-        return node.observe(self.gpu).phase
-
-    @staticmethod
-    def until(reached: Callable[[], bool], seconds: float = 20) -> None:
-        """Wait for it, and no longer."""
-        for _ in range(int(seconds / 0.05)):
-            if reached():
-                return
-            time.sleep(0.05)  # noqa: TID251  # the pods boot and go in real time
-        pytest.fail(f"not within {seconds} s")
 
 
 @pytest.fixture

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from runpy import run_path
 from typing import Any
@@ -25,12 +21,14 @@ from autopilot.kit.tokens import Tokens
 from autopilot.model.device import Device, DeviceId, NetworkId, Venue
 from autopilot.model.node import Phase
 from autopilot.model.plan import ExitCost
-from autopilot.testing.adapters import NodeDriverContract
 from autopilot_adapters.akash.adapter import Akash, AkashSettings, akash
 from autopilot_adapters.akash.node import NodeSettings
 from autopilot_adapters.akash.work import BIDS
+from shared.needs import needed
+from shared.nodes import Post, RealNodeContract, until
+from shared.servers import Desk, served
 
-pytest.importorskip("kubernetes")
+needed("kubernetes")
 
 pytestmark = pytest.mark.long  # clusters, chains and containers take real time
 
@@ -43,6 +41,7 @@ OURS = "akash18ga02jzaq8cw52anyhzkwta5wygufgu6zsz6xc"
 TENANT = "akash1pas6v0905jgyznpvnjhg7tsthuyqek60gkz7uf"
 RIG = (Device(DeviceId("GPU-2e"), "RTX 4090", index=0), Device(DeviceId("GPU-3f"), "RTX 4090", index=1))
 GPU = RIG[0]
+POST = Post(gpu=GPU, market=VENUE)
 
 
 def lease(state: str = "active", dseq: int = 9, **changes: Any) -> dict[str, Any]:
@@ -81,30 +80,17 @@ class Sayings:
 
 
 @contextmanager
-def served(sayings: Sayings) -> Iterator[str]:
+def speaking(sayings: Sayings) -> Iterator[str]:
     """The address at which they are said."""
 
-    class Desk(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
+    class Speaker(Desk):
+        def answer(self) -> None:
             asked = urlsplit(self.path)
             status, body = sayings.answer(asked.path, parse_qs(asked.query))
-            content = json.dumps(body).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
+            self.say_json(body, status)
 
-        def log_message(self, *_: object) -> None:
-            """Silence."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Desk)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        server.server_close()
+    with served(Speaker) as url:
+        yield url
 
 
 @pytest.fixture
@@ -127,7 +113,7 @@ def wire(tmp_path: Path) -> Iterator[Any]:
 def made(said: Sayings, wire: Any, tmp_path: Path) -> Iterator[Callable[..., Akash]]:
     """Makes the adapter anew, as another process would."""
     networks: list[Akash] = []
-    with served(said) as address:
+    with speaking(said) as address:
 
         def make(**changes: Any) -> Akash:
             clock = SystemClock()
@@ -150,51 +136,20 @@ def made(said: Sayings, wire: Any, tmp_path: Path) -> Iterator[Callable[..., Aka
             network.close()
 
 
-def until(reached: Callable[[], bool], seconds: float = 20) -> None:
-    """Wait for it, and no longer."""
-    for _ in range(int(seconds / 0.05)):
-        if reached():
-            return
-        time.sleep(0.05)  # noqa: TID251  # the pods boot and go in real time
-    pytest.fail(f"not within {seconds} s")
-
-
-def serving(node: NodeDriver) -> None:
-    """Start it and wait until it serves."""
-    node.start(GPU, VENUE)
-    until(lambda: node.observe(GPU).phase.serves)
-
-
-def stopped(node: NodeDriver) -> Phase:
-    """Stop it, and say what is seen."""
-    node.stop(GPU)
-    return node.observe(GPU).phase
-
-
 def replicas(wire: Any) -> int:
     """What the provider is scaled to."""
     found = [body["spec"]["replicas"] for method, path, body in wire.asked if path.endswith("/scale")]
     return int(found[-1]) if found else 0
 
 
-class TestAkashNode(NodeDriverContract):
+class TestAkashNode(RealNodeContract):
     """Without a tenant."""
+
+    post = POST
 
     @pytest.fixture
     def node(self, made: Callable[..., Akash]) -> NodeDriver:
         return made().node
-
-    @pytest.fixture
-    def device(self) -> Device:
-        return GPU
-
-    @pytest.fixture
-    def venue(self) -> Venue:
-        return VENUE
-
-    @pytest.fixture
-    def patience(self) -> Callable[[], object]:
-        return lambda: time.sleep(0.02)  # noqa: TID251
 
     @pytest.fixture
     def reopened(self, made: Callable[..., Akash]) -> Callable[[], NodeDriver]:
@@ -204,7 +159,7 @@ class TestAkashNode(NodeDriverContract):
 def test_a_tenant_is_seen_with_what_it_pays(made: Callable[..., Akash], said: Sayings) -> None:
     """By the chain, on every GPU of the rig, each with its share of 4000 uact in six seconds; reclaiming ones are leases as well."""
     node = made().node
-    serving(node)
+    POST.serving(node)
     said.status["cluster"]["leases"] = 2
     said.leases = [lease(), lease("reclaiming", 10)]
     first, second = (node.observe(device) for device in RIG)
@@ -220,7 +175,7 @@ def test_a_tenant_is_seen_with_what_it_pays(made: Callable[..., Akash], said: Sa
 def test_a_drain_refuses_bids_and_touches_no_tenant(made: Callable[..., Akash], said: Sayings, wire: Any, tmp_path: Path) -> None:
     """The file of the price script is there, the provider is not scaled, and it drains for as long as the tenant pays."""
     node = made().node
-    serving(node)
+    POST.serving(node)
     said.status["cluster"]["leases"] = 1
     said.leases = [lease()]
     node.drain(GPU)
@@ -234,7 +189,7 @@ def test_a_drain_refuses_bids_and_touches_no_tenant(made: Callable[..., Akash], 
 def test_an_order_that_is_bid_on_is_waited_for(made: Callable[..., Akash], said: Sayings) -> None:
     """While it drains: a tenant may still take that bid. While it serves, it is no lease."""
     network = made()
-    serving(network.node)
+    POST.serving(network.node)
     said.status["bidengine"]["orders"] = 2
     assert Phase.READY is network.node.observe(GPU).phase
     network.node.drain(GPU)
@@ -250,7 +205,7 @@ def test_an_order_that_is_bid_on_is_waited_for(made: Callable[..., Akash], said:
 def test_a_lease_that_waits_for_its_manifest_is_a_lease(made: Callable[..., Akash], said: Sayings) -> None:
     """The provider does not count it yet; the chain does."""
     node = made().node
-    serving(node)
+    POST.serving(node)
     said.leases = [lease()]
 
     assert (Phase.BUSY, 1) == (node.observe(GPU).phase, len(node.observe(GPU).leases))
@@ -275,7 +230,7 @@ def test_in_doubt_nothing_is_known(
 ) -> None:
     """UNKNOWN, never READY and never ABSENT, while it serves and while it drains."""
     node = made().node
-    serving(node)
+    POST.serving(node)
     change(said)
     seen = node.observe(GPU)
 
@@ -290,7 +245,7 @@ def test_a_full_node_without_the_market_is_passed_over(made: Callable[..., Akash
     """Not all of the public ones serve it."""
     node = made().node
     said.down["first"] = 501
-    serving(node)
+    POST.serving(node)
 
     assert Phase.READY is node.observe(GPU).phase
 
@@ -298,7 +253,7 @@ def test_a_full_node_without_the_market_is_passed_over(made: Callable[..., Akash
 def test_a_lease_that_slips_in_is_honoured(made: Callable[..., Akash], said: Sayings, wire: Any) -> None:
     """Nobody knew of it when the stop was decided: the provider stays up, and the next look shows why."""
     node = made().node
-    serving(node)
+    POST.serving(node)
     node.drain(GPU)
     assert () == node.observe(GPU).leases
     said.leases = [lease()]
@@ -311,7 +266,7 @@ def test_a_lease_that_slips_in_is_honoured(made: Callable[..., Akash], said: Say
 def test_a_lease_that_was_known_is_broken_when_that_was_decided(made: Callable[..., Akash], said: Sayings, wire: Any) -> None:
     """A stop is a stop."""
     node = made().node
-    serving(node)
+    POST.serving(node)
     said.leases = [lease()]
     assert 1 == len(node.observe(GPU).leases)
     node.stop(GPU)
@@ -322,7 +277,7 @@ def test_a_lease_that_was_known_is_broken_when_that_was_decided(made: Callable[.
 def test_nothing_is_stopped_while_the_chain_is_silent(made: Callable[..., Akash], said: Sayings, wire: Any) -> None:
     """Transient: it is tried again."""
     node = made().node
-    serving(node)
+    POST.serving(node)
     said.down |= {"first": 503, "second": 503}
     with pytest.raises(Transient, match="503"):
         node.stop(GPU)
@@ -333,10 +288,10 @@ def test_nothing_is_stopped_while_the_chain_is_silent(made: Callable[..., Akash]
 def test_a_provider_that_is_brought_up_again_takes_bids(made: Callable[..., Akash], tmp_path: Path) -> None:
     """The file of the drain before it must not outlive it."""
     node = made().node
-    serving(node)
+    POST.serving(node)
     node.drain(GPU)
-    until(lambda: stopped(node) is Phase.ABSENT)
-    serving(node)
+    until(lambda: POST.gone(node))
+    POST.serving(node)
 
     assert not (tmp_path / "akash.refuse").exists()
 
@@ -344,7 +299,7 @@ def test_a_provider_that_is_brought_up_again_takes_bids(made: Callable[..., Akas
 def test_a_drain_that_cannot_be_told_is_said(made: Callable[..., Akash], tmp_path: Path) -> None:
     """In one line, and it is tried again."""
     node = made(refusal=tmp_path / "nowhere" / "refuse").node
-    serving(node)
+    POST.serving(node)
     with pytest.raises(Transient, match="bids cannot be refused"):
         node.drain(GPU)
 
@@ -352,8 +307,8 @@ def test_a_drain_that_cannot_be_told_is_said(made: Callable[..., Akash], tmp_pat
 def test_a_tenants_pod_that_is_left_holds_the_gpu(made: Callable[..., Akash], wire: Any) -> None:
     """Scaled to nothing, and a pod of a lease still has a GPU of this host: that is not ABSENT."""
     node = made().node
-    serving(node)
+    POST.serving(node)
     wire.cluster.pod("lease-1", "tenant-0", 1, labels={"akash.network": "true"})
-    until(lambda: stopped(node) is Phase.FAULT)
+    until(lambda: (node.stop(GPU), POST.phase(node) is Phase.FAULT)[1])
 
     assert "lease-1/tenant-0" in node.observe(GPU).note

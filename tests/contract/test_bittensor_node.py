@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from runpy import run_path
 from types import SimpleNamespace
@@ -27,15 +23,14 @@ from autopilot.kit.http import Http
 from autopilot.model.device import Device, Venue
 from autopilot.model.node import Lease, Phase
 from autopilot.model.plan import ExitCost
-from autopilot.testing.adapters import NodeDriverContract
 from autopilot.units import Usd
 from autopilot_adapters.bittensor.adapter import Bittensor, bittensor
 from autopilot_adapters.bittensor.codec import of_uid, uid_of
 from autopilot_adapters.bittensor.settings import BittensorSettings
+from shared.nodes import PATIENT, Post, RealNodeContract, until
+from shared.servers import Desk, served
 
 W: Any = SimpleNamespace(**run_path(str(Path(__file__).parents[1] / "data/bittensor/world.py")))
-STUBS = Path(__file__).parents[1] / "wire/bin"
-PATIENT = 'trap "exit 0" TERM INT; while :; do sleep 0.05; done'
 ONE: Sequence[Device] = W.RIG[:1]
 GPU: Device = W.RIG[0]
 MINER: Any = {**W.MINER, "node": {"unit": "miner.service"}}
@@ -45,20 +40,11 @@ TOKEN = "lpk_0123456789abcdef"  # noqa: S105  # made up
 
 
 @pytest.fixture
-def units(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder of units, and a systemctl that manages them. What runs at the end of a test is ended."""
-    folder = tmp_path / "units"
-    folder.mkdir()
+def units(units: Path) -> Path:
+    """With the units of a miner and of an executor."""
     for name in ("miner.service", "executor.service"):
-        (folder / name).write_text(f"/bin/sh\n-c\n{PATIENT}", encoding="utf-8")
-    monkeypatch.setenv("UNITS", str(folder))
-    monkeypatch.setenv("PATH", f"{STUBS}:{os.environ['PATH']}")
-    yield folder
-    for file in folder.glob("*.pid"):
-        try:
-            os.killpg(int(file.read_text(encoding="utf-8")), signal.SIGKILL)
-        except ProcessLookupError:
-            continue
+        (units / name).write_text(f"/bin/sh\n-c\n{PATIENT}", encoding="utf-8")
+    return units
 
 
 def registered(world: Any, ago: int) -> Any:
@@ -74,36 +60,16 @@ def polled(world: Any, folder: Path, devices: Sequence[Device] = ONE, **settings
     return adapter
 
 
-def gone(node: NodeDriver) -> None:
-    """Stop it and wait until it is not there."""
-    for _ in range(200):
-        node.stop(GPU)
-        if node.observe(GPU).phase is Phase.ABSENT:
-            return
-        time.sleep(0.02)  # noqa: TID251  # a real program takes real time
-    pytest.fail("it did not go")
-
-
 @pytest.mark.long  # every look starts a program
-class TestMiner(NodeDriverContract):
+class TestMiner(RealNodeContract):
     """A miner as a unit of systemd, whose UID is registered."""
+
+    post = Post(gpu=GPU, market=SUBNET)
 
     @pytest.fixture
     def node(self, units: Path, tmp_path: Path) -> NodeDriver:
         assert units.exists()
         return polled(W.World(), tmp_path).node
-
-    @pytest.fixture
-    def device(self) -> Device:
-        return GPU
-
-    @pytest.fixture
-    def venue(self) -> Venue:
-        return SUBNET
-
-    @pytest.fixture
-    def patience(self) -> Callable[[], object]:
-        return lambda: time.sleep(0.01)  # noqa: TID251
 
     @pytest.fixture
     def reopened(self, tmp_path: Path) -> Callable[[], NodeDriver]:
@@ -136,7 +102,12 @@ def test_leaving_puts_the_registration_at_stake(units: Path, tmp_path: Path) -> 
     stranger.state[uid_of(W.NETUID, W.HOTKEY).key] = None
     costs.append(polled(stranger, tmp_path).exit_cost(adapter.node.observe(GPU)))
 
-    assert [ExitCost(forfeits=Usd.of(usd)) for usd in (150, 150, 0, 0)] == costs
+    assert [Usd.of(usd) for usd in (150, 150, 0, 0)] == [cost.forfeits for cost in costs]
+    assert (
+        "UID 2 of subnet 4 is not immune: without a miner the next newcomer can take its place, worth 0.5 TAO, 150 $" == costs[0].identity
+    )
+    assert "UID 2 of subnet 4 is immune until" in costs[1].identity
+    assert ["", ""] == [cost.identity for cost in costs[2:]]
 
 
 def test_a_registration_is_shared_by_the_gpus_of_its_uid(units: Path, tmp_path: Path) -> None:
@@ -208,7 +179,7 @@ def test_one_uid_is_served_by_one_program(units: Path, tmp_path: Path) -> None:
     node.start(GPU, SUBNET)
     with pytest.raises(NodeFault, match="GPU-1: GPU-0 has the UID of subnet 4"):
         node.start(W.RIG[1], SUBNET)
-    gone(node)
+    until(lambda: Post(gpu=GPU, market=SUBNET).gone(node))
     node.start(W.RIG[1], SUBNET)
 
     assert Phase.BUSY is node.observe(W.RIG[1]).phase
@@ -239,34 +210,21 @@ class Portal:
         self.status = 200
         self.said: Any = {"data": []}
         self.asked: list[tuple[str, str]] = []
-        portal = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                portal.asked.append((self.path, self.headers.get("authorization", "")))
-                body = json.dumps(portal.said).encode()
-                self.send_response(portal.status)
-                self.send_header("content-length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_: object) -> None:
-                """Say nothing."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        self.url = ""
 
 
 @pytest.fixture
 def portal() -> Iterator[Portal]:
     """It answers until the test is over."""
-    made = Portal()
-    thread = threading.Thread(target=made.server.serve_forever, args=(0.02,))
-    thread.start()
-    yield made
-    made.server.shutdown()
-    thread.join()
-    made.server.server_close()
+    portal = Portal()
+
+    class Front(Desk):
+        def answer(self) -> None:
+            portal.asked.append((self.path, self.headers.get("authorization", "")))
+            self.say_json(portal.said, portal.status)
+
+    with served(Front) as portal.url:
+        yield portal
 
 
 def executor(portal: Portal, folder: Path, clock: Any = None, **node: Any) -> NodeDriver:
@@ -279,25 +237,15 @@ def executor(portal: Portal, folder: Path, clock: Any = None, **node: Any) -> No
 
 
 @pytest.mark.long  # every look starts a program
-class TestExecutor(NodeDriverContract):
+class TestExecutor(RealNodeContract):
     """SN51's executor that nobody rents."""
+
+    post = Post(gpu=GPU, market=LIUM)
 
     @pytest.fixture
     def node(self, units: Path, portal: Portal, tmp_path: Path) -> NodeDriver:
         assert units.exists()
         return executor(portal, tmp_path)
-
-    @pytest.fixture
-    def device(self) -> Device:
-        return GPU
-
-    @pytest.fixture
-    def venue(self) -> Venue:
-        return LIUM
-
-    @pytest.fixture
-    def patience(self) -> Callable[[], object]:
-        return lambda: time.sleep(0.01)  # noqa: TID251
 
     @pytest.fixture
     def reopened(self, portal: Portal, tmp_path: Path) -> Callable[[], NodeDriver]:

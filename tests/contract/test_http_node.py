@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import time
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -20,10 +19,10 @@ from autopilot.kit.http import Http
 from autopilot.kit.tokens import Tokens
 from autopilot.model.device import Device, DeviceId, NetworkId, Venue
 from autopilot.model.node import Phase
-from autopilot.testing.adapters import NodeDriverContract
 from autopilot_adapters.http.adapter import http_network
 from autopilot_adapters.http.settings import HttpSettings
 from autopilot_adapters.unmanaged import Unmanaged
+from shared.nodes import PATIENT, Post, RealNodeContract
 
 NETWORK = NetworkId("mine")
 RIG = tuple(Device(DeviceId(f"GPU-{number}f"), "RTX 4090", index=number) for number in range(2))
@@ -34,7 +33,7 @@ echo "$1 $2" >>"{folder}/told"
 case $1 in
 look) kill -0 "$(cat "$pid" 2>/dev/null)" 2>/dev/null || exit 3 ;;
 start) kill -0 "$(cat "$pid" 2>/dev/null)" 2>/dev/null && exit 0
-    setsid /bin/sh -c 'trap "exit 0" TERM; while :; do sleep 0.05; done' >/dev/null 2>&1 & echo $! >"$pid" ;;
+    setsid /bin/sh -c '{patient}' >/dev/null 2>&1 & echo $! >"$pid" ;;
 drain) test ! -e "{folder}/broken" ;;
 stop) kill "$(cat "$pid")" 2>/dev/null; rm -f "$pid" ;;
 jobs) cat "{folder}/jobs" ;;
@@ -55,7 +54,7 @@ def settings(folder: Path, **changes: Any) -> HttpSettings:
 def make(tmp_path: Path) -> Iterator[Callable[..., Any]]:
     """The network, anew over the same folder. What runs at the end is ended by its own command."""
     script = tmp_path / "my-node"
-    script.write_text(SCRIPT.replace("{folder}", str(tmp_path)), encoding="utf-8")
+    script.write_text(SCRIPT.replace("{folder}", str(tmp_path)).replace("{patient}", PATIENT), encoding="utf-8")
     script.chmod(0o755)
     (tmp_path / "jobs").touch()
 
@@ -69,25 +68,15 @@ def make(tmp_path: Path) -> Iterator[Callable[..., Any]]:
         subprocess.run([script, "stop", index], capture_output=True, check=False)
 
 
-class TestExample(NodeDriverContract):
+class TestExample(RealNodeContract):
     """The commands of the example."""
+
+    post = Post(gpu=RIG[0], market=Venue(NETWORK))
 
     @pytest.fixture
     def node(self, make: Callable[..., Any]) -> NodeDriver:
         made: NodeDriver = make().node
         return made
-
-    @pytest.fixture
-    def device(self) -> Device:
-        return RIG[0]
-
-    @pytest.fixture
-    def venue(self) -> Venue:
-        return Venue(NETWORK)
-
-    @pytest.fixture
-    def patience(self) -> Callable[[], object]:
-        return lambda: time.sleep(0.02)  # noqa: TID251  # a real program takes real time
 
     @pytest.fixture
     def reopened(self, make: Callable[..., Any]) -> Callable[[], NodeDriver]:

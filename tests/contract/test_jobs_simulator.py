@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 
 from autopilot.contracts import Adapter, NodeDriver, RateSource
 from autopilot.errors import NodeFault
-from autopilot.model.device import Device, NetworkId, Venue
+from autopilot.model.device import Venue
 from autopilot.model.market import Basis, NoQuote, Quote
 from autopilot.model.node import Phase
 from autopilot.model.plan import EntryCost, ExitCost
@@ -19,11 +19,10 @@ from autopilot.sim.jobs_network import JobsNetwork
 from autopilot.sim.jobs_node import JobsMarket, JobsMemory
 from autopilot.sim.jobs_setting import Jobs, Moves, Place, Setting
 from autopilot.sim.jobs_tape import setting_tape
-from autopilot.testing.adapters import NodeDriverContract, RateSourceContract
 from autopilot.testing.views import START, device
 from autopilot.units import HOUR, Usd, UsdPerHour
+from shared.simulated import NOSANA, SimulatedNodeContract, SimulatedRatesContract
 
-NOSANA = NetworkId("nosana")
 MINUTE = timedelta(minutes=1)
 STILL = Walk(sd=0.0, half_life=HOUR)
 PLACES = {
@@ -47,7 +46,7 @@ def network(
     return JobsNetwork(NOSANA, clock, given or market(), [device(0), device(1)], boot, Usd.of("0.01"), memory=memory)
 
 
-class TestRateSource(RateSourceContract):
+class TestRateSource(SimulatedRatesContract):
     """In an hour of the tape, and after its end."""
 
     @pytest.fixture(params=[1, 500], ids=["a rate", "no rate"])
@@ -55,19 +54,9 @@ class TestRateSource(RateSourceContract):
         """What is known at the end of each."""
         return network(SimClock(START + request.param * HOUR))
 
-    @pytest.fixture
-    def devices(self) -> Sequence[Device]:
-        """Two that are alike."""
-        return [device(0), device(1)]
 
-
-class TestNode(NodeDriverContract):
+class TestNode(SimulatedNodeContract):
     """Nodes that are hired often, seldom and for long, with and without a boot."""
-
-    @pytest.fixture
-    def clock(self) -> SimClock:
-        """Moved by patience."""
-        return SimClock(START)
 
     @pytest.fixture(params=PLACES)
     def given(self, request: pytest.FixtureRequest) -> JobsMarket:
@@ -79,21 +68,6 @@ class TestNode(NodeDriverContract):
         """The host remembers."""
         memory = JobsMemory()
         return lambda: network(clock, given, request.param, memory).node
-
-    @pytest.fixture
-    def node(self, reopened: Callable[[], NodeDriver]) -> NodeDriver:
-        """The first of them."""
-        return reopened()
-
-    @pytest.fixture
-    def device(self) -> Device:
-        """Any."""
-        return device()
-
-    @pytest.fixture
-    def venue(self) -> Venue:
-        """The network's only one."""
-        return Venue(NOSANA)
 
     @pytest.fixture
     def patience(self, clock: SimClock) -> Callable[[], object]:

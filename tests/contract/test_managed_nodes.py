@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -24,14 +23,13 @@ from autopilot.kit.service.pm2 import Pm2Shape
 from autopilot.kit.service.unit import Unit, UnitShape
 from autopilot.model.device import Device, DeviceId, NetworkId, Venue
 from autopilot.model.node import Phase
-from autopilot.testing.adapters import NodeDriverContract
+from shared.needs import unable
+from shared.nodes import PATIENT, STUBBORN, Post, RealNodeContract, until
 
 NETWORK = NetworkId("cedar")
 GPU = Device(DeviceId("GPU-3d"), "RTX 4090", index=2)
 MARKET = Venue(NETWORK, "rtx-4090")
-PATIENT = 'trap "exit 0" TERM INT; while :; do sleep 0.05; done'
-STUBBORN = 'trap "" TERM INT; while :; do sleep 0.05; done'
-STUBS = Path(__file__).parents[1] / "wire/bin"
+POST = Post(gpu=GPU, market=MARKET)
 
 
 def orders(folder: Path) -> Orders:
@@ -44,41 +42,6 @@ def node_of(folder: Path, shape: Shape, grace: timedelta = timedelta(seconds=10)
     return ServiceNode(NETWORK, SystemClock(), shape, folder, grace=grace)
 
 
-def until(reached: Callable[[], bool], seconds: float = 20) -> None:
-    """Wait for it, and no longer."""
-    for _ in range(int(seconds / 0.05)):
-        if reached():
-            return
-        time.sleep(0.05)  # noqa: TID251  # a real program takes real time
-    pytest.fail(f"not within {seconds} s")
-
-
-def phase(node: NodeDriver) -> Phase:
-    """What it is seen to do."""
-    return node.observe(GPU).phase
-
-
-def serving(node: NodeDriver) -> None:
-    """Start it and wait until it serves."""
-    node.start(GPU, MARKET)
-    until(lambda: phase(node).serves)
-
-
-@pytest.fixture
-def units(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder of units, and a systemctl that manages them. What runs at the end of a test is ended."""
-    folder = tmp_path / "units"
-    folder.mkdir()
-    monkeypatch.setenv("UNITS", str(folder))
-    monkeypatch.setenv("PATH", f"{STUBS}:{os.environ['PATH']}")
-    yield folder
-    for file in folder.glob("*.pid"):
-        try:
-            os.killpg(int(file.read_text(encoding="utf-8")), signal.SIGKILL)
-        except ProcessLookupError:
-            continue
-
-
 def unit(units: Path, script: str = PATIENT, name: str = "worker@2.service") -> None:
     """Write a unit that runs a script."""
     (units / name).write_text(f"/bin/sh\n-c\n{script}", encoding="utf-8")
@@ -89,8 +52,7 @@ def pm2(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A pm2 with a home of its own. Where there is none, it is installed by npm."""
     found = shutil.which("pm2") or _installed(tmp_path_factory)
     if found is None:
-        reason = "there is no pm2 and no npm on this host"
-        pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
+        unable("there is no pm2 and no npm on this host")
     home = tmp_path_factory.mktemp("pm2-home")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PM2_HOME", str(home))
@@ -150,7 +112,9 @@ esac
     return Commands(*((str(script), verb, "{index}") for verb in ("look", "launch", "end")))
 
 
-class _Suite(NodeDriverContract):
+class _Suite(RealNodeContract):
+    post = POST
+
     @pytest.fixture
     def shape(self, tmp_path: Path) -> Callable[[], Shape]:
         raise NotImplementedError
@@ -158,18 +122,6 @@ class _Suite(NodeDriverContract):
     @pytest.fixture
     def node(self, shape: Callable[[], Shape], tmp_path: Path) -> NodeDriver:
         return node_of(tmp_path, shape())
-
-    @pytest.fixture
-    def device(self) -> Device:
-        return GPU
-
-    @pytest.fixture
-    def venue(self) -> Venue:
-        return MARKET
-
-    @pytest.fixture
-    def patience(self) -> Callable[[], object]:
-        return lambda: time.sleep(0.02)  # noqa: TID251
 
     @pytest.fixture
     def reopened(self, shape: Callable[[], Shape], tmp_path: Path) -> Callable[[], NodeDriver]:
@@ -212,32 +164,33 @@ def test_a_unit_that_fails_is_a_fault(units: Path, tmp_path: Path) -> None:
     unit(units, "exit 3")
     node = node_of(tmp_path, UnitShape(NETWORK, Unit("worker@{index}.service"), orders(tmp_path)))
     node.start(GPU, MARKET)
-    until(lambda: phase(node) is Phase.FAULT)
+    until(lambda: POST.phase(node) is Phase.FAULT)
     assert "worker@2.service: exit-code" == node.observe(GPU).note
     unit(units)
-    serving(node)
+    POST.serving(node)
     node.stop(GPU)
 
-    until(lambda: phase(node) is Phase.ABSENT)
+    until(lambda: POST.phase(node) is Phase.ABSENT)
 
 
 def test_a_unit_that_does_not_go_is_killed(units: Path, tmp_path: Path) -> None:
     """When it was asked the grace ago."""
-    unit(units, STUBBORN)
+    unit(units, f"exec >{units}/words; {STUBBORN}")
     shape = UnitShape(NETWORK, Unit("worker@{index}.service"), orders(tmp_path))
     node = node_of(tmp_path, shape, timedelta(seconds=0.3))
-    serving(node)
+    POST.serving(node)
+    until(lambda: "deaf" in (units / "words").read_text(encoding="utf-8"))
     node.stop(GPU)
-    assert Phase.DRAINING is phase(node)
+    assert Phase.DRAINING is POST.phase(node)
 
-    until(lambda: (node.stop(GPU), phase(node) is Phase.ABSENT)[1])
+    until(lambda: (node.stop(GPU), POST.phase(node) is Phase.ABSENT)[1])
 
 
 def test_a_unit_that_does_not_exist_is_absent_and_cannot_be_started(units: Path, tmp_path: Path) -> None:
     """The manager says so, and we pass it on in one line."""
     node = node_of(tmp_path, UnitShape(NETWORK, Unit("nobody.service"), orders(tmp_path)))
     assert units.exists()
-    assert Phase.ABSENT is phase(node)
+    assert Phase.ABSENT is POST.phase(node)
     with pytest.raises(NodeFault, match="not found"):
         node.start(GPU, MARKET)
 
@@ -246,9 +199,9 @@ def test_a_users_unit_is_asked_of_the_users_manager(units: Path, tmp_path: Path)
     """The same name may be another unit there."""
     unit(units, name="user-worker.service")
     mine = node_of(tmp_path, UnitShape(NETWORK, Unit("worker.service", user=True), orders(tmp_path)))
-    serving(mine)
+    POST.serving(mine)
 
-    assert Phase.ABSENT is phase(node_of(tmp_path, UnitShape(NETWORK, Unit("worker.service"), orders(tmp_path / "other"))))
+    assert Phase.ABSENT is POST.phase(node_of(tmp_path, UnitShape(NETWORK, Unit("worker.service"), orders(tmp_path / "other"))))
 
 
 def test_a_host_without_systemd_tells_nothing(units: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -265,7 +218,7 @@ def test_an_app_that_pm2_does_not_know_is_absent_and_cannot_be_started(pm2: Path
     """Whatever banner it prints on its first call."""
     node = node_of(tmp_path, Pm2Shape(NETWORK, "nobody", orders(tmp_path)))
     assert pm2.exists()
-    assert Phase.ABSENT is phase(node)
+    assert Phase.ABSENT is POST.phase(node)
     with pytest.raises(NodeFault, match="pm2 start nobody"):
         node.start(GPU, MARKET)
 
@@ -288,7 +241,7 @@ def test_a_command_that_hangs_is_given_up(tmp_path: Path) -> None:
 
     assert Phase.UNKNOWN is seen.phase
     assert "did not end within 0.2 s" in seen.note
-    assert time.monotonic() - began < 5  # noqa: TID251
+    assert time.monotonic() - began < 30  # noqa: TID251
 
 
 def test_words_of_a_command_are_never_read_by_a_shell(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from autopilot.contracts import NodeDriver
 from autopilot.errors import NodeFault
 from autopilot.model.device import Device, Venue
-from autopilot.model.node import Lease, Observation, Phase
+from autopilot.model.node import PREPARED, Lease, Observation, Phase, Readiness, Stage
 from autopilot.sim.clock import SimClock
 from autopilot.sim.node import Manner, Memory, SimNode
 from autopilot.testing.adapters import NodeDriverContract
@@ -151,9 +151,42 @@ class Stays(SimNode):
             super().stop(device)
 
 
+class Prepared(SimNode):
+    """It can be asked beforehand."""
+
+    def prepare(self, device: Device, venue: Venue) -> Readiness:  # noqa: ARG002
+        return PREPARED
+
+
+class Eager(Prepared):
+    """Prepared, it is started."""
+
+    def prepare(self, device: Device, venue: Venue) -> Readiness:
+        self.start(device, venue)
+        return PREPARED
+
+
+class Clumsy(Prepared):
+    """To prepare it is to stop it."""
+
+    def prepare(self, device: Device, venue: Venue) -> Readiness:  # noqa: ARG002
+        self.stop(device)
+        return PREPARED
+
+
+class NeverReady(Prepared):
+    """It prepares for ever."""
+
+    def prepare(self, device: Device, venue: Venue) -> Readiness:  # noqa: ARG002
+        return Readiness(Stage.WORKING)
+
+
 NODES: Sequence[tuple[str, type[SimNode]]] = [
     ("test_nothing_runs_before_it_is_started", Starts),
     ("test_nothing_runs_before_it_is_started", Local),
+    ("test_preparing_touches_nothing", Eager),
+    ("test_preparing_touches_nothing", Clumsy),
+    ("test_preparing_touches_nothing", NeverReady),
     ("test_a_start_leads_to_serving", Reboots),
     ("test_a_start_leads_to_serving", Refuses),
     ("test_a_start_leads_to_serving", Guesses),
@@ -190,7 +223,7 @@ def test_an_offence_against_the_node_suite_is_caught(check: str, kind: type[SimN
 @pytest.mark.parametrize("check", sorted({check for check, _ in NODES}))
 def test_the_node_suite_passes_an_honest_one(check: str) -> None:
     """The planted offences are what it fails on."""
-    getattr(NodeDriverContract(), check)(bench(SimNode))
+    getattr(NodeDriverContract(), check)(bench(Prepared))
 
 
 def test_a_node_that_forgets_with_its_process_is_caught() -> None:

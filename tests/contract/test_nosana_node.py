@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -24,17 +23,18 @@ from autopilot.kit.http import Http
 from autopilot.kit.service import ServiceNode
 from autopilot.kit.service.container import Image
 from autopilot.kit.tokens import Tokens
-from autopilot.model.device import Device, DeviceId, NetworkId, Venue
+from autopilot.model.device import DeviceId, NetworkId, Venue
 from autopilot.model.node import Phase
-from autopilot.testing.adapters import NodeDriverContract
 from autopilot_adapters.nosana.chain import Chain
 from autopilot_adapters.nosana.directory import Directory
 from autopilot_adapters.nosana.node import NodeSettings, managed
 from autopilot_adapters.nosana.standing import Standings
 from autopilot_adapters.nosana.wire import Api
 from autopilot_adapters.nosana.work import NosanaWork
+from shared.needs import needed
+from shared.nodes import PATIENT, Post, RealNodeContract, until
 
-docker = pytest.importorskip("docker")
+docker = needed("docker")
 
 pytestmark = pytest.mark.long  # clusters, chains and containers take real time
 
@@ -44,18 +44,20 @@ MARKET = Venue(NETWORK, "nvidia-4090-community")
 GPU = W.gpu(0)
 NODES = {DeviceId("GPU-0"): W.OURS}
 JOB = W.key(50)
-KEEPER = 'trap "exit 0" TERM; while :; do sleep 0.05; done'
+POST = Post(gpu=GPU, market=MARKET)
 NODE = """n=0
 trap 'n=$((n + 1)); [ $n -gt {swallows} ] && exit 0' TERM
+: >up
 while :; do sleep 0.05; done
 """
 PODMAN = """#!/bin/sh
 cd /state
 case $1 in
-rm) kill -0 "$(cat pid)" 2>/dev/null && exit 2; rm -f pid code ;;
+rm) kill -0 "$(cat pid)" 2>/dev/null && exit 2; rm -f pid code up ;;
 run) test -e pid && exit 125
     echo "$@" >run
-    (sh ./node.sh & echo $! >pid; wait $!; echo $? >code) >/dev/null 2>&1 & ;;
+    (sh ./node.sh & echo $! >pid; wait $!; echo $? >code) >/dev/null 2>&1 &
+    while ! test -e up; do sleep 0.01; done ;;
 inspect) test -e pid || { echo 'Error: no such object: "nosana-node"'; exit 125; }
     if test -e code; then echo "exited $(cat code) false"; else echo "running 0 false"; fi ;;
 kill) echo "$3" >>signals; kill -s "${3#SIG}" "$(cat pid)" ;;
@@ -137,24 +139,14 @@ class World:
         standings = Standings(NETWORK, self.clock, Chain(http), directory, kit.devices, NODES, timedelta(0))
         work = NosanaWork(NODES, standings, lambda: None)
         told = NodeSettings(keys=str(self.folder / "keys"), **settings)
-        return managed(kit, told, self.image(), standings, work, lambda: docker.DockerClient(self.host, timeout=20))
+        return managed(kit, told, self.image(), standings, work, lambda: docker.DockerClient(self.host, timeout=60))
 
     def image(self) -> Image:
         """The outer container, with a stub of Podman and no GPU."""
         mounts = ("podman-cache:/var/lib/containers", f"{self.state}:/state", f"{self.state}/podman:/bin/podman:ro")
         outer = NodeSettings().container()
         options = {"network_mode": "none"}
-        return replace(outer, name="fakenode:1", command=("/bin/sh", "-c", KEEPER), mounts=mounts, gpu=False, options=options)
-
-
-@pytest.fixture
-def client(docker_host: str) -> Iterator[Any]:
-    """The engine, past our driver. What a test left behind is removed."""
-    found = docker.DockerClient(docker_host, timeout=20)
-    yield found
-    for container in found.containers.list(all=True):
-        container.remove(force=True)
-    found.close()
+        return replace(outer, name="fakenode:1", command=("/bin/sh", "-c", PATIENT), mounts=mounts, gpu=False, options=options)
 
 
 @pytest.fixture
@@ -163,52 +155,21 @@ def world(docker_host: str, client: Any, tmp_path: Path) -> World:  # noqa: ARG0
     return World(docker_host, tmp_path)
 
 
-def until(reached: Callable[[], bool], seconds: float = 30) -> None:
-    """Wait for it, and no longer."""
-    for _ in range(int(seconds / 0.05)):
-        if reached():
-            return
-        time.sleep(0.05)  # noqa: TID251  # a real engine takes real time
-    pytest.fail(f"not within {seconds} s")
-
-
-def phase(node: NodeDriver) -> Phase:
-    """What it is seen to do."""
-    return node.observe(GPU).phase
-
-
-def gone(node: NodeDriver) -> bool:
-    """Stop it, and say whether it went."""
-    node.stop(GPU)
-    return phase(node) is Phase.ABSENT
-
-
 def serving(world: World) -> ServiceNode:
     """A node that waits in the queue."""
     node = world.node()
-    node.start(GPU, MARKET)
-    until(lambda: phase(node).serves)
+    POST.serving(node)
     return node
 
 
-class TestNosanaNode(NodeDriverContract):
+class TestNosanaNode(RealNodeContract):
     """Both containers, without a job."""
+
+    post = POST
 
     @pytest.fixture
     def node(self, world: World) -> NodeDriver:
         return world.node()
-
-    @pytest.fixture
-    def device(self) -> Device:
-        return GPU  # type: ignore[no-any-return]
-
-    @pytest.fixture
-    def venue(self) -> Venue:
-        return MARKET
-
-    @pytest.fixture
-    def patience(self) -> Callable[[], object]:
-        return lambda: time.sleep(0.02)  # noqa: TID251
 
     @pytest.fixture
     def reopened(self, world: World) -> Callable[[], NodeDriver]:
@@ -232,10 +193,10 @@ def test_a_node_that_stands_in_no_queue_yet_is_starting(world: World) -> None:
     node = world.node()
     node.start(GPU, MARKET)
     until(lambda: world.up)
-    assert Phase.STARTING is phase(node)
+    assert Phase.STARTING is POST.phase(node)
     world.queued = True
 
-    assert Phase.READY is phase(node)
+    assert Phase.READY is POST.phase(node)
 
 
 def test_a_job_is_a_lease_with_its_end(world: World) -> None:
@@ -255,12 +216,12 @@ def test_a_drain_waits_for_the_job_and_then_leaves_the_queue(world: World) -> No
     node = serving(world)
     world.job()
     node.drain(GPU)
-    assert (Phase.DRAINING, 1) == (phase(node), len(node.observe(GPU).leases))
+    assert (Phase.DRAINING, 1) == (POST.phase(node), len(node.observe(GPU).leases))
     assert [] == world.signals
     world.done()
     assert () == node.observe(GPU).leases
     node.stop(GPU)
-    until(lambda: phase(node) is Phase.ABSENT)
+    until(lambda: POST.phase(node) is Phase.ABSENT)
 
     assert ["SIGTERM"] == world.signals
 
@@ -283,7 +244,7 @@ def test_a_job_that_slips_in_after_a_signal_that_was_not_heard_is_honoured(world
     world.behave(swallows=9)
     node = serving(world)
     node.stop(GPU)
-    assert Phase.DRAINING is phase(node)
+    assert Phase.DRAINING is POST.phase(node)
     world.job()
     world.clock.by += timedelta(minutes=5)
     node.stop(GPU)
@@ -311,7 +272,7 @@ def test_a_signal_that_was_swallowed_is_sent_again(world: World) -> None:
     node.stop(GPU)
     assert ["SIGTERM"] == world.signals
     world.clock.by += timedelta(minutes=10)
-    until(lambda: gone(node))
+    until(lambda: POST.gone(node))
 
     assert {"SIGTERM"} == set(world.signals)
     assert 3 <= len(world.signals)
@@ -327,7 +288,7 @@ def test_what_left_the_queue_and_does_not_end_is_killed(world: World) -> None:
     node.stop(GPU)
     assert ["SIGTERM"] == world.signals
     world.clock.by += timedelta(seconds=20)
-    until(lambda: gone(node))
+    until(lambda: POST.gone(node))
 
     assert "SIGKILL" == world.signals[-1]
 
@@ -336,7 +297,7 @@ def test_between_two_jobs_nothing_is_sent(world: World) -> None:
     """There it would not be heard. The node serves, though it stands in no queue for a moment."""
     node = serving(world)
     world.queued = False
-    assert Phase.READY is phase(node)
+    assert Phase.READY is POST.phase(node)
     node.stop(GPU)
     assert [] == world.signals
     world.queued = True
@@ -356,7 +317,7 @@ def test_a_key_that_stays_in_the_queue_is_not_gone(world: World) -> None:
     assert "still stands in the queue of nvidia-4090-community" in seen.note
     world.queued = False
 
-    assert Phase.ABSENT is phase(node)
+    assert Phase.ABSENT is POST.phase(node)
 
 
 def test_a_node_that_left_its_key_in_the_queue_can_be_started_again(world: World) -> None:
@@ -366,25 +327,25 @@ def test_a_node_that_left_its_key_in_the_queue_can_be_started_again(world: World
     node.stop(GPU)
     until(lambda: not world.up)
     world.clock.by += timedelta(minutes=3)
-    assert Phase.FAULT is phase(node)
+    assert Phase.FAULT is POST.phase(node)
     node.start(GPU, MARKET)
-    until(lambda: phase(node).serves)
+    until(lambda: POST.phase(node).serves)
     world.queued = None
 
-    until(lambda: gone(node))
+    until(lambda: POST.gone(node))
 
 
 def test_a_key_that_left_is_not_looked_for_again(world: World) -> None:
     """It may serve on another host since then, or the chain be silent: on this one it is ABSENT, to every process."""
     node = serving(world)
     node.stop(GPU)
-    until(lambda: phase(node) is Phase.ABSENT)
+    until(lambda: POST.phase(node) is Phase.ABSENT)
     world.queued = True
-    assert Phase.ABSENT is phase(world.node())
+    assert Phase.ABSENT is POST.phase(world.node())
     again = world.node()
     world.nosana.down = lambda _: httpx.Response(404)
 
-    assert Phase.ABSENT is phase(again)
+    assert Phase.ABSENT is POST.phase(again)
 
 
 def test_a_silent_chain_tells_nothing_and_stops_nothing(world: World) -> None:
@@ -392,7 +353,7 @@ def test_a_silent_chain_tells_nothing_and_stops_nothing(world: World) -> None:
     node = serving(world)
     node.drain(GPU)
     world.nosana.down = lambda request: httpx.Response(429) if "solana" in request.url.host else None
-    assert Phase.UNKNOWN is phase(node)
+    assert Phase.UNKNOWN is POST.phase(node)
     with pytest.raises(Transient, match="429"):
         node.stop(GPU)
 
@@ -404,14 +365,14 @@ def test_a_chain_on_which_nothing_runs_is_not_believed(world: World) -> None:
     node = serving(world)
     world.nosana.runs = {}
 
-    assert Phase.UNKNOWN is phase(node)
+    assert Phase.UNKNOWN is POST.phase(node)
 
 
 def test_the_cache_outlives_the_node(world: World, client: Any) -> None:
     """Tens of gigabytes, which the next start would fetch again."""
     node = serving(world)
     node.stop(GPU)
-    until(lambda: phase(node) is Phase.ABSENT)
+    until(lambda: POST.phase(node) is Phase.ABSENT)
 
     assert "podman-cache" in {volume.name for volume in client.volumes.list()}
     assert 1 == len(client.containers.list())
@@ -422,10 +383,10 @@ def test_a_node_that_ends_by_itself_is_a_fault_and_comes_up_again(world: World, 
     node = serving(world)
     world.queued = True
     client.containers.list()[0].exec_run(["podman", "kill", "--signal", "SIGKILL", "nosana-node"])
-    until(lambda: phase(node) is Phase.FAULT)
+    until(lambda: POST.phase(node) is Phase.FAULT)
     assert "exit code 137" in node.observe(GPU).note
     node.start(GPU, MARKET)
-    until(lambda: phase(node).serves)
+    until(lambda: POST.phase(node).serves)
 
     assert world.up
 
@@ -454,7 +415,7 @@ def test_without_its_key_nothing_is_started(world: World, client: Any) -> None:
 
 def test_the_container_of_the_official_script_is_fenced(world: World, client: Any) -> None:
     """Nothing is started beside it, and it is never stopped: a job may run in it."""
-    client.containers.run("fakenode:1", ["/bin/sh", "-c", KEEPER], name="podman", detach=True, network_mode="none")
+    client.containers.run("fakenode:1", ["/bin/sh", "-c", PATIENT], name="podman", detach=True, network_mode="none")
     world.queued = True
     node = world.node()
     seen = node.observe(GPU)

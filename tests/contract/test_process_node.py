@@ -20,14 +20,12 @@ from autopilot.kit.service import ServiceNode
 from autopilot.kit.service.process import ProcessShape, Program
 from autopilot.model.device import Device, DeviceId, NetworkId, Venue
 from autopilot.model.node import Lease, Phase
-from autopilot.testing.adapters import NodeDriverContract
+from shared.nodes import PATIENT, STUBBORN, Post, RealNodeContract, end_all, until
 
 NETWORK = NetworkId("alder")
 GPU = Device(DeviceId("GPU-1f"), "RTX 4090", index=3)
 MARKET = Venue(NETWORK, "rtx-4090")
-PATIENT = 'trap "exit 0" TERM; while :; do sleep 0.05; done'
-STUBBORN = 'trap "" TERM; while :; do sleep 0.05; done'
-LOOK = 0.02
+POST = Post(gpu=GPU, market=MARKET)
 
 
 class JobInAFile:
@@ -65,47 +63,22 @@ def driver(folder: Path, script: str = PATIENT, *, work: bool = False, grace: ti
 def folder(tmp_path: Path) -> Iterator[Path]:
     """Where the nodes keep their files. What still runs at the end of a test is ended."""
     yield tmp_path
-    end_all(tmp_path)
-
-
-def end_all(folder: Path) -> None:
-    """Kill what a test left behind, by the ids that its programs wrote."""
-    for file in folder.glob("*.pid"):
-        written = file.read_text(encoding="utf-8").split(" ", 1)[0]
-        if written.isdigit():
-            try:
-                os.killpg(int(written), signal.SIGKILL)
-            except ProcessLookupError:
-                continue
-
-
-def until(reached: Callable[[], bool], seconds: float = 10) -> None:
-    """Wait for it, and no longer."""
-    for _ in range(int(seconds / LOOK)):
-        if reached():
-            return
-        time.sleep(LOOK)  # noqa: TID251  # a real process takes real time
-    pytest.fail(f"not within {seconds} s")
-
-
-def phase(node: NodeDriver) -> Phase:
-    """What it is seen to do."""
-    return node.observe(GPU).phase
+    end_all(tmp_path.glob("*.pid"))
 
 
 def serving(node: NodeDriver) -> int:
     """Start it, wait until it serves, and tell its id."""
-    node.start(GPU, MARKET)
-    until(lambda: phase(node).serves)
+    POST.serving(node)
     return pid(node)
 
 
 def pid(node: ServiceNode | NodeDriver) -> int:
     """The process that serves."""
     assert isinstance(node, ServiceNode)
-    written = (node._folder / f"{NETWORK}-{GPU.id}.pid").read_text(encoding="utf-8")
+    file = node._folder / f"{NETWORK}-{GPU.id}.pid"
+    until(lambda: file.exists() and file.read_text(encoding="utf-8"))  # the program writes it, once it has got so far
 
-    return int(written.split(" ", 1)[0])
+    return int(file.read_text(encoding="utf-8").split(" ", 1)[0])
 
 
 def living(group: int) -> list[int]:
@@ -122,24 +95,13 @@ def living(group: int) -> list[int]:
     return found
 
 
-class _Suite(NodeDriverContract):
+class _Suite(RealNodeContract):
+    post = POST
     work = False
 
     @pytest.fixture
     def node(self, folder: Path) -> NodeDriver:
         return driver(folder, work=self.work)
-
-    @pytest.fixture
-    def device(self) -> Device:
-        return GPU
-
-    @pytest.fixture
-    def venue(self) -> Venue:
-        return MARKET
-
-    @pytest.fixture
-    def patience(self) -> Callable[[], object]:
-        return lambda: time.sleep(LOOK)  # noqa: TID251
 
     @pytest.fixture
     def reopened(self, folder: Path) -> Callable[[], NodeDriver]:
@@ -173,11 +135,11 @@ def test_a_program_that_ends_by_itself_is_a_fault_with_its_exit_code(folder: Pat
     """It says where its last words are; a start brings it up again, and a stop leaves nothing of it."""
     node = driver(folder, "echo no credentials; exit 7")
     node.start(GPU, MARKET)
-    until(lambda: phase(node) is Phase.FAULT)
+    until(lambda: POST.phase(node) is Phase.FAULT)
     assert "exit code 7" in node.observe(GPU).note
     node.stop(GPU)
 
-    assert Phase.ABSENT is phase(node)
+    assert Phase.ABSENT is POST.phase(node)
 
 
 def test_a_program_that_does_not_exist_is_a_fault(folder: Path) -> None:
@@ -185,7 +147,7 @@ def test_a_program_that_does_not_exist_is_a_fault(folder: Path) -> None:
     shape = ProcessShape(NETWORK, SystemClock(), Program(("/no/such/program",)), folder)
     node = ServiceNode(NETWORK, SystemClock(), shape, folder)
     node.start(GPU, MARKET)
-    until(lambda: phase(node) is Phase.FAULT)
+    until(lambda: POST.phase(node) is Phase.FAULT)
 
     assert "exit code 127" in node.observe(GPU).note
 
@@ -201,9 +163,10 @@ def test_what_does_not_go_is_made_to_go_with_all_its_children(folder: Path) -> N
     """SIGTERM first; after the grace SIGKILL, to the whole group: a child that lives on would hold the GPU."""
     node = driver(folder, f"({STUBBORN}) & {STUBBORN}", grace=timedelta(seconds=0.3))
     leader = serving(node)
+    until(lambda: 2 == (folder / f"{NETWORK}-{GPU.id}.log").read_text(encoding="utf-8").count("deaf"))
     node.stop(GPU)
-    assert Phase.DRAINING is phase(node)
-    until(lambda: (node.stop(GPU), phase(node) is Phase.ABSENT)[1])
+    assert Phase.DRAINING is POST.phase(node)
+    until(lambda: (node.stop(GPU), POST.phase(node) is Phase.ABSENT)[1])
 
     assert [] == living(leader)
 
@@ -214,11 +177,11 @@ def test_a_child_that_outlives_its_parent_still_holds_the_device(folder: Path) -
     os.kill(serving(node), signal.SIGKILL)
     until(lambda: (node.observe(GPU), True)[1])
     time.sleep(0.1)  # noqa: TID251
-    assert phase(node) is not Phase.ABSENT
+    assert POST.phase(node) is not Phase.ABSENT
     node.start(GPU, MARKET)
     node.stop(GPU)
 
-    until(lambda: phase(node) is Phase.ABSENT)
+    until(lambda: POST.phase(node) is Phase.ABSENT)
 
 
 def test_a_recycled_id_is_never_signalled(folder: Path) -> None:
@@ -230,12 +193,12 @@ def test_a_recycled_id_is_never_signalled(folder: Path) -> None:
         stat = Path(f"/proc/{stranger.pid}/stat").read_text(encoding="utf-8").split()
         stat[21] = str(int(stat[21]) - 1)
         (folder / f"{NETWORK}-{GPU.id}.pid").write_text(" ".join(stat), encoding="utf-8")
-        assert Phase.FAULT is phase(node)
+        assert Phase.FAULT is POST.phase(node)
         for _ in range(3):
             node.stop(GPU)
 
         assert stranger.poll() is None
-        assert Phase.ABSENT is phase(node)
+        assert Phase.ABSENT is POST.phase(node)
     finally:
         stranger.kill()
         stranger.wait()
@@ -244,7 +207,7 @@ def test_a_recycled_id_is_never_signalled(folder: Path) -> None:
 def serve_once(node: NodeDriver) -> None:
     """Start a program that ends at once, and see that it did."""
     node.start(GPU, MARKET)
-    until(lambda: phase(node) is Phase.FAULT)
+    until(lambda: POST.phase(node) is Phase.FAULT)
 
 
 def test_a_crash_between_the_start_and_the_writing_hides_nothing(folder: Path) -> None:
@@ -265,13 +228,13 @@ os.kill(os.getpid(), 9)
     subprocess.run([sys.executable, "-c", script], check=False)
     node = driver(folder)
     for _ in range(20):
-        assert phase(node) in (Phase.STARTING, Phase.READY)
+        assert POST.phase(node) in (Phase.STARTING, Phase.READY)
         node.start(GPU, MARKET)
-        time.sleep(LOOK)  # noqa: TID251
+        time.sleep(0.02)  # noqa: TID251
     assert "up\n" == (folder / "starts").read_text(encoding="utf-8")
     node.stop(GPU)
 
-    until(lambda: phase(node) is Phase.ABSENT)
+    until(lambda: POST.phase(node) is Phase.ABSENT)
 
 
 def test_another_market_is_refused_while_it_serves(folder: Path) -> None:

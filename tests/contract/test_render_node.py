@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -26,11 +25,11 @@ from autopilot.testing.views import START
 from autopilot_adapters.render.adapter import Render
 from autopilot_adapters.render.settings import RenderSettings
 from autopilot_adapters.unmanaged import Unmanaged
+from shared.nodes import PATIENT, STUBS, end_all
 
 NETWORK = NetworkId("render")
 FRAMES, COMPUTE = Venue(NETWORK), Venue(NETWORK, "dispersed")
 RIG = (Device(DeviceId("GPU-a"), "RTX 4090", index=0), Device(DeviceId("GPU-b"), "RTX 4090", index=1))
-STUBS = Path(__file__).parents[1] / "wire/bin"
 CLIENT: Any = {"launcher": r"C:\OTOY\rndrclient.exe", "client": r"%LOCALAPPDATA%\OtoyRndrNetwork\TCPSVCS.EXE"}
 OURS = r"c:\users\me\appdata\local\otoyrndrnetwork\tcpsvcs.exe"
 SERVICE = r"C:\Windows\System32\TCPSVCS.EXE"
@@ -350,13 +349,8 @@ def test_the_client_holds_every_gpu_of_its_rig(make: Make, host: Host, clock: Si
 def compute(tmp_path: Path) -> Iterator[Any]:
     """Settings of a program for Dispersed, whose jobs are the lines of a file; what is left of it is ended."""
     (tmp_path / "jobs").touch()
-    command = ["/bin/sh", "-c", 'trap "exit 0" TERM; while :; do sleep 0.05; done']
-    yield {"node": {"process": command, "jobs": ["/bin/cat", str(tmp_path / "jobs")]}}
-    for file in tmp_path.glob("node-dispersed/*.pid"):
-        try:
-            os.killpg(int(file.read_text(encoding="utf-8").split()[0]), signal.SIGKILL)
-        except ProcessLookupError:
-            continue
+    yield {"node": {"process": ["/bin/sh", "-c", PATIENT], "jobs": ["/bin/cat", str(tmp_path / "jobs")]}}
+    end_all(tmp_path.glob("node-dispersed/*.pid"))
 
 
 def test_the_two_products_never_share_hardware(make: Make, host: Host, compute: Any) -> None:
@@ -396,7 +390,7 @@ def test_a_job_of_dispersed_is_waited_for(make: Make, compute: Any, tmp_path: Pa
 def test_dispersed_as_a_container(make: Make, docker_host: str, monkeypatch: pytest.MonkeyPatch, clock: SimClock) -> None:
     """From an image, on a real engine: it serves, drains and goes."""
     monkeypatch.setenv("DOCKER_HOST", docker_host)
-    loop = ["/bin/sh", "-c", 'trap "exit 0" TERM; while :; do sleep 0.05; done']
+    loop = ["/bin/sh", "-c", PATIENT]
     program = {"image": "fakenode:1", "command": loop, "gpu": False, "options": {"network_mode": "none"}, "jobs": ["/bin/true"]}
     node = make(dispersed={"node": program}).node
     node.start(RIG[0], COMPUTE)

@@ -13,14 +13,14 @@ from autopilot.contracts import NodeDriver
 from autopilot.errors import NodeFault
 from autopilot.model.device import Device, DeviceId, Venue
 from autopilot.model.node import Phase
-from autopilot.testing.adapters import NodeDriverContract
+from shared.nodes import RealNodeContract, until
 
 OTHER = Device(DeviceId("GPU-3F"), "RTX 4090", index=2)
 SPACE = "services"
 PLURALS = {"StatefulSet": "statefulsets", "Deployment": "deployments"}
 
 
-class _Suite(NodeDriverContract):
+class _Suite(RealNodeContract):
     @pytest.fixture
     def place(self, site: Any) -> Any:
         """Where what is scaled is kept."""
@@ -41,10 +41,6 @@ class _Suite(NodeDriverContract):
     def venue(self, place: Any) -> Venue:
         market: Venue = place.market
         return market
-
-    @pytest.fixture
-    def patience(self) -> Callable[[], object]:
-        return lambda: time.sleep(0.02)  # noqa: TID251
 
     @pytest.fixture
     def reopened(self, place: Any) -> Callable[[], NodeDriver] | None:
@@ -102,7 +98,7 @@ def test_it_is_scaled_in_the_words_of_the_api(site: Any, kind: str) -> None:
     site.install(kind=kind)
     node = site.node(kind=kind)
     site.serving(node)
-    site.until(lambda: site.gone(node))
+    until(lambda: site.gone(node))
     scales = [(method, path, body) for method, path, body in site.door.asked if path.endswith("/scale")]
 
     assert [1, 0] == [body["spec"]["replicas"] for _, _, body in scales]
@@ -121,7 +117,7 @@ def test_one_object_may_serve_the_whole_rig(site: Any) -> None:
         site.serving(node)
         assert node.observe(OTHER).phase.serves
         node.stop(OTHER)
-        site.until(lambda: site.phase(node) is Phase.ABSENT)
+        until(lambda: site.phase(node) is Phase.ABSENT)
 
         assert Phase.ABSENT is node.observe(OTHER).phase
 
@@ -159,7 +155,7 @@ def test_what_does_not_go_is_made_to_go(site: Any) -> None:
     (uid,) = (pod["metadata"]["uid"] for pod in site.cluster.pods(SPACE))
     node.stop(site.gpu)
     assert Phase.DRAINING is site.phase(node)
-    site.until(lambda: site.gone(node))
+    until(lambda: site.gone(node))
     bodies = [body for method, _, body in site.door.asked if method == "DELETE"]
 
     assert {(1, uid)} == {(body["gracePeriodSeconds"], body["preconditions"]["uid"]) for body in bodies}
@@ -185,7 +181,7 @@ def test_a_pod_of_the_same_name_is_not_killed_for_the_old_one(site: Any) -> None
     shape = site.shape()
     (old,) = shape._pods(site.gpu)
     site.cluster.delete("pods", SPACE, "worker-1-0", 0)
-    site.until(lambda: site.phase(site.node()).serves)
+    until(lambda: site.phase(site.node()).serves)
     shape._cluster.kill(old)
 
     assert site.phase(site.node()).serves
@@ -197,14 +193,14 @@ def test_somebody_elses_is_never_ended(site: Any, kind: str) -> None:
     """It was scaled up without us: seen as serving, so that nothing is started beside it, and left alone until its owner hands it over."""
     site.install(kind=kind, replicas=1)
     node = site.node(kind=kind)
-    site.until(lambda: site.phase(node).serves)
+    until(lambda: site.phase(node).serves)
     with pytest.raises(NodeFault, match=f"kubectl annotate --overwrite -n services {kind.lower()} worker-1 yield-autopilot=birch"):
         node.stop(site.gpu)
     site.shape(kind=kind).end(site.gpu, timedelta(0))
     assert [] == site.door.asked
     site.edit({"metadata": {"annotations": {"yield-autopilot": "birch"}}}, kind=kind)
 
-    site.until(lambda: site.gone(node))
+    until(lambda: site.gone(node))
 
 
 def test_what_somebody_scaled_up_after_us_is_theirs(site: Any) -> None:
@@ -212,9 +208,9 @@ def test_what_somebody_scaled_up_after_us_is_theirs(site: Any) -> None:
     site.install()
     node = site.node()
     site.serving(node)
-    site.until(lambda: site.gone(node))
+    until(lambda: site.gone(node))
     site.edit({"spec": {"replicas": 1}})
-    site.until(lambda: site.phase(node).serves)
+    until(lambda: site.phase(node).serves)
 
     with pytest.raises(NodeFault, match="did not start"):
         node.stop(site.gpu)
@@ -224,7 +220,7 @@ def test_somebody_elses_broken_one_is_not_restarted(site: Any) -> None:
     """Its pods may be what they are looking into."""
     site.install("crash", replicas=1)
     node = site.node()
-    site.until(lambda: site.phase(node) is Phase.FAULT)
+    until(lambda: site.phase(node) is Phase.FAULT)
     with pytest.raises(NodeFault, match="scaled up by somebody else"):
         node.start(site.gpu, site.market)
 

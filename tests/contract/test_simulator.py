@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from autopilot.contracts import Adapter, NodeDriver, RateSource
-from autopilot.model.device import Device, NetworkId, Venue
+from autopilot.model.device import Venue
 from autopilot.model.market import NoQuote, Quote
 from autopilot.model.node import Phase
 from autopilot.sim.adapter import SimNetwork
@@ -18,11 +18,10 @@ from autopilot.sim.clock import SimClock
 from autopilot.sim.market import FluidMarket, Tape
 from autopilot.sim.node import Manner, Memory
 from autopilot.sim.panel import Panel
-from autopilot.testing.adapters import NodeDriverContract, RateSourceContract
 from autopilot.testing.views import MODEL, START, device
 from autopilot.units import HOUR
+from shared.simulated import NOSANA, SimulatedNodeContract, SimulatedRatesContract
 
-NOSANA = NetworkId("nosana")
 MINUTE = timedelta(minutes=1)
 MANNERS = {
     "at once": Manner(),
@@ -38,7 +37,7 @@ def network(clock: SimClock, manner: Manner = MANNERS["slow"], memory: Memory | 
     return SimNetwork(NOSANA, clock, market, [device(0), device(1)], manner, memory=memory, silent=silent)
 
 
-class TestRateSource(RateSourceContract):
+class TestRateSource(SimulatedRatesContract):
     """An hour with a rate, and an hour without."""
 
     @pytest.fixture(params=[1, 2], ids=["a rate", "no rate"])
@@ -47,23 +46,13 @@ class TestRateSource(RateSourceContract):
         return network(SimClock(START + request.param * HOUR))
 
     @pytest.fixture
-    def devices(self) -> Sequence[Device]:
-        """Two that are alike."""
-        return [device(0), device(1)]
-
-    @pytest.fixture
     def broken(self) -> Sequence[RateSource]:
         """One whose outages are silence."""
         return [network(SimClock(START + 2 * HOUR), silent=True)]
 
 
-class TestNode(NodeDriverContract):
+class TestNode(SimulatedNodeContract):
     """Nodes of every manner, each in the memory of its process and in a file."""
-
-    @pytest.fixture
-    def clock(self) -> SimClock:
-        """Moved by patience."""
-        return SimClock(START)
 
     @pytest.fixture(params=MANNERS)
     def manner(self, request: pytest.FixtureRequest) -> Manner:
@@ -74,21 +63,6 @@ class TestNode(NodeDriverContract):
     def reopened(self, clock: SimClock, manner: Manner, tmp_path: Path) -> Callable[[], NodeDriver]:
         """The host's memory is in a file."""
         return lambda: network(clock, manner, Memory(tmp_path / "node.json")).node
-
-    @pytest.fixture
-    def node(self, reopened: Callable[[], NodeDriver]) -> NodeDriver:
-        """The first of them."""
-        return reopened()
-
-    @pytest.fixture
-    def device(self) -> Device:
-        """Any."""
-        return device()
-
-    @pytest.fixture
-    def venue(self) -> Venue:
-        """The network's only one."""
-        return Venue(NOSANA)
 
     @pytest.fixture
     def patience(self, clock: SimClock) -> Callable[[], object]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from runpy import run_path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
@@ -30,6 +31,7 @@ from autopilot_adapters.bittensor.lium import read_capacity, read_machines
 from autopilot_adapters.bittensor.settings import LiumSettings, MinerSettings
 from autopilot_adapters.bittensor.taostats import Taostats
 from autopilot_adapters.bittensor.wire import Subnet, Wanted
+from shared.threads import Inline
 
 W: Any = SimpleNamespace(**run_path(str(Path(__file__).parents[1] / "data/bittensor/world.py")))
 VENUE = Venue(NetworkId("bittensor"), "4")
@@ -150,11 +152,14 @@ def market(answers: Mapping[str, Any]) -> Answers:
     return {device.id: lium_rates.answer(VENUE, device, said, LiumSettings()) for device in RIG}
 
 
+LISTED = market(LISTS)
+
+
 @settings(max_examples=2000, derandomize=True)
 @given(changes(LISTS))
 def test_no_list_of_lium_breaks_the_adapter(mutation: Mutation) -> None:
     """In either of its two lists, at any place."""
-    judged(market(LISTS), lambda: market(mutated(LISTS, mutation)), {mutation.path})
+    judged(LISTED, lambda: market(mutated(LISTS, mutation)), {mutation.path})
 
 
 SAID = {
@@ -209,12 +214,15 @@ def mined(answers: Mapping[str, Any]) -> Answers:
     return priced(chain._Reading("bittensor", Told(answers), "a test", W.NOW).subnets([OURS])[0])
 
 
+MINED = mined(SAID)
+
+
 @settings(max_examples=2000, derandomize=True)
 @given(changes(SAID))
 def test_no_state_of_the_chain_breaks_the_adapter(mutation: Mutation) -> None:
     """In any item, at either block, and in the answers around them."""
     last = mutation.steps[-1] if mutation.steps[0] in {"state", "before"} else mutation.steps[0]
-    judged(mined(SAID), lambda: mined(mutated(SAID, mutation)), {LABELS.get(str(last), str(last))})
+    judged(MINED, lambda: mined(mutated(SAID, mutation)), {LABELS.get(str(last), str(last))})
 
 
 TABLES = {"taostats/metagraph": 0, "taostats/dtao/pool": 0, "taostats/subnet": 0}
@@ -241,14 +249,18 @@ class Said:
 def counted(answers: Mapping[str, Any]) -> Answers:
     """By taostats."""
     client: Any = Said(answers)
-    return priced(Taostats(client, W.TAOSTATS, W.KEY, lambda: W.NOW).subnets([OURS])[0])
+    with patch("autopilot_adapters.bittensor.taostats.ThreadPoolExecutor", Inline):
+        return priced(Taostats(client, W.TAOSTATS, W.KEY, lambda: W.NOW).subnets([OURS])[0])
+
+
+COUNTED = counted(TABLES)
 
 
 @settings(max_examples=2000, derandomize=True)
 @given(changes(TABLES))
 def test_no_table_of_taostats_breaks_the_adapter(mutation: Mutation) -> None:
     """In any of the three, at any place."""
-    judged(counted(TABLES), lambda: counted(mutated(TABLES, mutation)), {mutation.path})
+    judged(COUNTED, lambda: counted(mutated(TABLES, mutation)), {mutation.path})
 
 
 @pytest.mark.parametrize("made", [lambda: market(LISTS), lambda: mined(SAID), lambda: counted(TABLES)])

@@ -8,22 +8,21 @@ from __future__ import annotations
 import base64
 import copy
 import re
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from random import Random
 from runpy import run_path
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
-from typing import Any, Self
+from typing import Any
 from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autopilot.errors import AdapterError, Refused, Transient
+from autopilot.errors import Refused, Transient
 from autopilot.kit import Kit
 from autopilot.kit.http import Reply
 from autopilot.kit.tokens import Tokens
@@ -31,6 +30,7 @@ from autopilot.model.device import NetworkId
 from autopilot.model.market import Answer, NoQuote, Quote
 from autopilot.sim.clock import SimClock
 from autopilot_adapters.nosana.adapter import NosanaSettings, nosana_network
+from shared.threads import Inline
 
 W: Any = SimpleNamespace(**run_path(str(Path(__file__).parents[1] / "data/nosana/world.py")))
 RIG = [W.gpu(0), *(W.gpu(each, "H100 80GB HBM3", 80) for each in range(1, 9))]
@@ -109,27 +109,6 @@ def world() -> Any:
 
 
 TRUE = world()
-
-
-class Inline:
-    """Threads that are none: they cost more than what is tested here."""
-
-    def __init__(self, _: int) -> None:
-        pass
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def submit(self, ask: Callable[..., Any], *given: Any) -> Future[Any]:
-        future: Future[Any] = Future()
-        try:
-            future.set_result(ask(*given))
-        except AdapterError as error:
-            future.set_exception(error)
-        return future
 
 
 def chain_said() -> dict[str, Any]:

@@ -16,6 +16,9 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
+
+from autopilot.cli import app
 
 HOUR = timedelta(hours=1)
 NEW_YEAR = datetime(2025, 1, 1, tzinfo=UTC)
@@ -46,7 +49,7 @@ class Case:
     noise: str = "0"
     history: int = 0
     """Hours of the file before the first that is scored."""
-    hours: int | None = 96
+    hours: int | None = 48
     """None is to the end of the file."""
 
     def options(self, tariff_file: Path | None) -> list[str]:
@@ -64,24 +67,23 @@ class Case:
 CASES = {
     "the defaults": Case(),
     "long dark, fees, power by the hour, three GPUs": Case(
-        "2h30m", 150, "0.01", lag=2, gpus=3, power=300, idle_power=30, tariff=None, history=240, hours=72
+        "2h30m", 150, "0.01", lag=2, gpus=3, power=300, idle_power=30, tariff=None, history=240
     ),
     "no dark time, noisy quotes": Case("0m", 0, "0.002", power=250, tariff="0.25", noise="0.1", history=240),
 }
 GAPPY_CASES = {
     "the defaults": Case(hours=None),
     "a quarter of an hour": Case("0.25h", 15, "0.01", power=300, idle_power=30, tariff="0.2", hours=None),
-    "a third of an hour, two GPUs": Case("20m", 20, "0.003", lag=3, gpus=2, power=333, tariff="0.123456789", history=100),
-    "half a day": Case("12h", 720, "0.1", power=300, idle_power=30, tariff="0.2"),
+    "a third of an hour, two GPUs": Case("20m", 20, "0.003", lag=3, gpus=2, power=333, tariff="0.123456789", history=100, hours=96),
+    "half a day": Case("12h", 720, "0.1", power=300, idle_power=30, tariff="0.2", hours=96),
     "longer than the file": Case("1000h", 60_000, "0.1", hours=None),
 }
 
 
 def backtest(*arguments: str | Path) -> dict[str, Any]:
     """What the command prints, which must be JSON and nothing else."""
-    command = [sys.executable, "-m", "autopilot", "backtest", *map(str, arguments), "--json", "-"]
-    ran = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert ran.returncode == 0, ran.stderr
+    ran = CliRunner().invoke(app, ["backtest", *map(str, arguments), "--json", "-"])
+    assert ran.exit_code == 0, ran.output
     report: dict[str, Any] = json.loads(ran.stdout)
     return report
 

@@ -39,7 +39,7 @@ ONE_POLL = {
 }
 LONGEST = 3
 """Dependent calls: Bittensor's newest block, its hash, its state. Elsewhere two at most."""
-SLACK = 0.5
+SLACK = 1.4
 POLLS_AN_HOUR = 12
 
 
@@ -68,9 +68,9 @@ def told(found: Survey, network: str) -> list[Offer]:
 
 @pytest.mark.parametrize("sky", [W.Running], ids=["running"], indirect=True)
 def test_a_look_takes_as_long_as_the_longest_chain(sky: Any) -> None:
-    """Every answer takes a second, and the whole look three and a bit, start-up excluded. No figure is of the future."""
+    """Every answer takes a second and a half, the whole look three times that and a bit, start-up excluded. No figure is of the future."""
     sky.survey()  # imports and first connections
-    sky.internet.delay = 1.0
+    sky.internet.delay = 1.5
     began = stopwatch()
     found = sky.survey()
     took = stopwatch() - began
@@ -128,12 +128,12 @@ def test_one_that_hangs_delays_no_other(sky: Any, network: str) -> None:
     sky.internet.delay = 0.2
     sky.fail(network, "hung")
     began = stopwatch()
-    *_, before, found = ((stopwatch() - began, seen) for seen in sky.surveys(timedelta(seconds=1.5)))
+    *_, before, found = ((stopwatch() - began, seen) for seen in sky.surveys(timedelta(seconds=2.5)))
 
     assert {network} == before[1].awaited
     assert before[0] < LONGEST * sky.internet.delay + SLACK
-    assert found[0] < 1.5 + SLACK
-    assert {Venue(NetworkId(network)): "no answer within 1.5s"} == found[1].silent
+    assert found[0] < 2.5 + SLACK
+    assert {Venue(NetworkId(network)): "no answer within 2.5s"} == found[1].silent
     assert before[1].offers == found[1].offers
 
 

@@ -18,25 +18,11 @@ from autopilot.store.store import Store
 from autopilot.testing.views import START, device, venue
 from autopilot.testing.worlds import Fleet
 from autopilot.units import HOUR
+from shared.pilots import serving, states
 
 GPU = device()
 BOOT = timedelta(minutes=15)
 SLOW = Manner(boot=BOOT, drain=HOUR / 2)
-
-
-def serving(fleet: Fleet, name: str) -> None:
-    """Bring the first device there, and be done with it."""
-    fleet.wish(name)
-    fleet.decide()
-    fleet.fly(2 * HOUR)
-
-    assert fleet.venue(name) == fleet.at()
-    fleet.sites[name].told.clear()
-
-
-def states(fleet: Fleet) -> list[State]:
-    """How every switch stands, oldest first."""
-    return [switch.state for switch in fleet.store.journal.switches()]
 
 
 def test_a_device_is_moved_step_by_step() -> None:
@@ -125,14 +111,20 @@ def test_a_third_network_that_may_hold_the_device_keeps_the_target_waiting() -> 
     assert "GPU-0: akash -> nosana: nosana starts" == fleet.tick(timedelta(minutes=1))
 
 
-def test_a_gain_that_is_gone_while_draining_turns_back() -> None:
-    """Newer quotes say so; the source takes work again, and the device never left."""
+def leaving_for_more() -> Fleet:
+    """A fleet whose device drains for a better rate elsewhere, for a quarter of an hour."""
     fleet = Fleet("akash", "nosana", manner=SLOW)
     fleet.sites["nosana"].rate = "0.60"
     serving(fleet, "akash")
     fleet.wish("nosana")
     fleet.decide()
     fleet.later(HOUR / 4)
+    return fleet
+
+
+def test_a_gain_that_is_gone_while_draining_turns_back() -> None:
+    """Newer quotes say so; the source takes work again, and the device never left."""
+    fleet = leaving_for_more()
     fleet.sites["nosana"].rate = "0.30"
     fleet.wish("akash")
     fleet.decide()
@@ -145,12 +137,7 @@ def test_a_gain_that_is_gone_while_draining_turns_back() -> None:
 
 def test_silence_while_draining_turns_nothing_back() -> None:
     """A network that does not answer has not taken its offer back."""
-    fleet = Fleet("akash", "nosana", manner=SLOW)
-    fleet.sites["nosana"].rate = "0.60"
-    serving(fleet, "akash")
-    fleet.wish("nosana")
-    fleet.decide()
-    fleet.later(HOUR / 4)
+    fleet = leaving_for_more()
     for site in fleet.sites.values():
         site.rate = Transient("any", "no answer")
     fleet.decide()

@@ -16,23 +16,9 @@ from autopilot.model.view import View
 from autopilot.testing.views import device, venue
 from autopilot.testing.worlds import Fleet
 from autopilot.units import HOUR, Usd
+from shared.pilots import serving, states
 
 GPU = device()
-
-
-def serving(fleet: Fleet, name: str) -> None:
-    """Bring the first device there, and be done with it."""
-    fleet.wish(name)
-    fleet.decide()
-    fleet.fly(2 * HOUR)
-
-    assert fleet.venue(name) == fleet.at()
-    fleet.sites[name].told.clear()
-
-
-def states(fleet: Fleet) -> list[State]:
-    """How every switch stands, oldest first."""
-    return [switch.state for switch in fleet.store.journal.switches()]
 
 
 def test_a_dry_run_moves_nothing() -> None:

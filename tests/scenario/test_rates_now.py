@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,7 @@ from autopilot.model.device import DeviceId, NetworkId, Venue
 from autopilot.model.market import Basis, Quote
 from autopilot.store.store import Store
 from autopilot.units import UsdPerHour
+from shared.servers import HERE, Desk, running
 
 CONFIG = """
 [power]
@@ -134,33 +135,21 @@ def test_the_last_quotes_of_a_silent_network_are_shown_while_they_count(tmp_path
     assert "akash: no answer: no answer; its last rates still count" in done.stdout
 
 
-class _Slow(BaseHTTPRequestHandler):
+class _Slow(Desk):
     """A network that takes its time."""
 
     go = threading.Event()
 
-    def do_GET(self) -> None:
+    def answer(self) -> None:
         self.go.wait(60)
-        self.send_response(200)
-        self.send_header("content-type", "application/json")
-        self.end_headers()
-        self.wfile.write(b'{"price": 0.7654}')
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        self.say_json({"price": 0.7654})
 
 
 @pytest.fixture
 def slow() -> Iterator[ThreadingHTTPServer]:
     """Its server on this machine."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Slow)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield server
-    _Slow.go.set()
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with running(ThreadingHTTPServer(HERE, _Slow), at_end=_Slow.go.set) as server:
+        yield server
 
 
 def test_a_terminal_shows_the_rates_as_they_come_in(tmp_path: Path, slow: ThreadingHTTPServer) -> None:

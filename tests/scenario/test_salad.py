@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from autopilot.model.device import DeviceId, NetworkId
 from autopilot.pilot import Pilot
 from autopilot.settings import load
 from autopilot.store.store import Store
+from shared.servers import HERE, Desk, running
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = (ROOT / "examples/networks/salad.toml").read_text(encoding="utf-8")
@@ -34,39 +35,28 @@ class Salad(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
+        super().__init__(HERE, Monitor)
         self.asked: list[str] = []
         self.says: tuple[int, bytes] = (200, SAID)
 
 
-class Handler(BaseHTTPRequestHandler):
+class Monitor(Desk):
     """One request."""
 
     server: Salad
 
-    def do_GET(self) -> None:
-        """Answer what the monitor is to say now."""
+    def answer(self) -> None:
+        """Say what the monitor is to say now."""
         self.server.asked.append(self.path)
         status, body = self.server.says
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        self.say(body, status)
 
 
 @pytest.fixture
 def salad() -> Iterator[Salad]:
     """The monitor, running."""
-    server = Salad()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with running(Salad()) as server:
+        yield server
 
 
 @pytest.fixture

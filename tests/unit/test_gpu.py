@@ -16,8 +16,8 @@ from autopilot.gpu import Nvml
 from autopilot.model.device import Device, DeviceId
 from autopilot.model.gpu import Ailment, Condition, GpuProcess, Reading
 from autopilot.units import Share, Watts
+from shared.driver import stand_in
 
-SOURCE = Path(__file__).parents[1] / "wire" / "nvml.c"
 FIRST = DeviceId("GPU-00000000-0000-0000-0000-000000000000")
 SECOND = DeviceId("GPU-00000001-0000-0000-0000-000000000000")
 Say = Callable[..., None]
@@ -25,13 +25,8 @@ Say = Callable[..., None]
 
 @pytest.fixture(scope="session")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The stand-in, compiled. It has the real one's name, so that whoever opens that name finds it loaded already."""
-    compiler = shutil.which("cc") or shutil.which("gcc")
-    if compiler is None:
-        reason = "no C compiler here: the stand-in for the driver's library cannot be built"
-        pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
-    built = tmp_path_factory.mktemp("nvml") / "libnvidia-ml.so.1"
-    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-Wl,-soname,libnvidia-ml.so.1", "-o", built, SOURCE], check=True)
+    """The stand-in, loaded: whoever opens it by its name finds it there already."""
+    built = stand_in(tmp_path_factory.mktemp("nvml"))
     ctypes.CDLL(str(built), mode=ctypes.RTLD_GLOBAL)
     return built
 
@@ -111,6 +106,7 @@ def test_what_a_gpu_does_not_tell_is_none(say: Say, gpus: Nvml) -> None:
         ("0 error 4", Condition.FORBIDDEN, "root"),
         ("0 error 999", Condition.UNREADABLE, "Unknown"),
         ("0 uuid GPU-another", Condition.MISSING, "taken out"),
+        ("0 mig 1", Condition.SLICED, "-mig 0"),
     ],
 )
 def test_every_fault_is_a_condition_with_a_remedy(say: Say, gpus: Nvml, line: str, condition: Condition, remedy: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from autopilot.dashboard.snapshot import DeviceNow, Snapshot, Trend, read, read_heartbeat
+from autopilot.dashboard.reading import read, read_heartbeat
+from autopilot.dashboard.snapshot import DeviceNow, Snapshot, Trend
 from autopilot.errors import StoreError
 from autopilot.model.device import IDLE, DeviceId
 from autopilot.model.market import Basis
@@ -39,19 +40,6 @@ BODY: dict[str, Any] = {
     "silent": {"nosana": "no answer"},
     "quarantine": {},
 }
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """Where the state file is."""
-    return tmp_path / "autopilot.db"
-
-
-@pytest.fixture
-def store(path: Path) -> Iterator[Store]:
-    """The daemon's end of it."""
-    with closing(Store.open(path)) as store:
-        yield store
 
 
 def seen(path: Path, at: datetime = NOW) -> Snapshot:

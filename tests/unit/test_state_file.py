@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,34 +16,12 @@ from autopilot.model.switch import State, Switch, SwitchId
 from autopilot.store.journal import Arrival
 from autopilot.store.store import Store
 from autopilot.testing.views import MODEL, START, device, venue
+from shared.books import rows
 
 GPU = device().id
 AKASH = venue("akash")
 SWITCH = Switch(SwitchId("one"), PlanId("plan"), GPU, AKASH, venue("nosana"), State.DRAINING, START, START)
 TABLES = {"quotes", "decisions", "switches", "events", "placements", "fences", "ledger", "sentences", "heartbeat", "rates", "contexts"}
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """Where a state file may be."""
-    return tmp_path / "autopilot.db"
-
-
-@pytest.fixture
-def store(path: Path) -> Iterator[Store]:
-    """A new state file."""
-    opened = Store.open(path)
-    yield opened
-    opened.close()
-
-
-def rows(path: Path, table: str) -> int:
-    """How many rows another connection sees: those that are on the disk."""
-    connection = sqlite3.connect(path)
-    try:
-        return int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])  # noqa: S608
-    finally:
-        connection.close()
 
 
 def test_a_statement_by_itself_is_on_the_disk(store: Store, path: Path) -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import sqlite3
-from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, time, timedelta, timezone
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -19,7 +18,7 @@ from autopilot.model.device import NetworkId, Venue
 from autopilot.model.market import Answer, Basis, Fee, NativePrice, NoQuote, Quote, Room
 from autopilot.model.node import Lease, Observation, Phase, Placement
 from autopilot.model.plan import EntryCost, ExitCost, PlanId
-from autopilot.model.power import Draw, PowerPrice
+from autopilot.model.power import Calendar, Draw, Period, PowerPrice
 from autopilot.model.switch import Event, State, Switch, SwitchId
 from autopilot.store.context import pack, unpack
 from autopilot.store.imports import list_rates
@@ -28,33 +27,11 @@ from autopilot.store.schema import MIGRATIONS, instant, stamp
 from autopilot.store.store import Store
 from autopilot.testing.views import MODEL, START, answer, device, venue, view
 from autopilot.units import HOUR, Share, Usd, UsdPerHour, UsdPerKwh, Watts
+from shared.books import rows
 
 GPU = device().id
 AKASH, NOSANA = venue("akash"), Venue(NetworkId("nosana"), "rtx-4090")
 SWITCH = Switch(SwitchId("one"), PlanId("plan"), GPU, AKASH, NOSANA, State.DRAINING, START, START)
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """Where a state file may be."""
-    return tmp_path / "autopilot.db"
-
-
-@pytest.fixture
-def store(path: Path) -> Iterator[Store]:
-    """A new state file."""
-    opened = Store.open(path)
-    yield opened
-    opened.close()
-
-
-def rows(path: Path, table: str) -> int:
-    """How many rows another connection sees: those that are on the disk."""
-    connection = sqlite3.connect(path)
-    try:
-        return int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])  # noqa: S608
-    finally:
-        connection.close()
 
 
 INSTANTS = st.datetimes(datetime(1, 1, 3), datetime(9999, 12, 29), timezones=st.sampled_from([UTC, timezone(HOUR * 7 / 2)]))  # noqa: DTZ001
@@ -277,6 +254,7 @@ def test_the_heartbeat_is_one_row(store: Store) -> None:
 
 def packed_view() -> Any:
     """A view with something in every field."""
+    nights = Calendar(ZoneInfo("Europe/Prague"), (Period(frozenset({5, 6}), time(22), time(6), UsdPerKwh(2)),))
     seen = view({"akash": ["0.40"], "nosana": [None], "render": []}, "akash", devices=2, entry=EntryCost(HOUR, HOUR / 2, Usd(5), 2 * HOUR))
     lease = Lease("job", START, START + 9 * HOUR, breakable=True, pays=UsdPerHour(7))
     busy = Observation(GPU, AKASH, Phase.BUSY, seen.now, (lease, Lease("other", START)))
@@ -285,8 +263,8 @@ def packed_view() -> Any:
         devices=(replace(seen.devices[0], memory_gib=24, power_limit=Watts.of(450)), replace(seen.devices[1], index=None)),
         placements={**seen.placements, GPU: Placement(GPU, AKASH, START, busy)},
         exits={GPU: ExitCost(HOUR / 3, Usd(11))},
-        draws={GPU: Draw(Watts.of(320), Watts.of(20))},
-        power=PowerPrice(UsdPerKwh(3), {START + HOUR: UsdPerKwh(-1)}),
+        draws={GPU: Draw(Watts.of(320), Watts.of(20), {Venue(NetworkId("nosana"), "a"): Watts.of(200)})},
+        power=PowerPrice(UsdPerKwh(3), {START + HOUR: UsdPerKwh(-1)}, nights),
         fixed=frozenset({device(1).id}),
     )
 

@@ -41,7 +41,7 @@ def engine(folder: Path) -> Iterator[str]:
         client.close()
     finally:
         daemon.send_signal(signal.SIGTERM)
-        daemon.wait(timeout=30)
+        daemon.wait(timeout=60)
 
 
 def start(folder: Path) -> subprocess.Popen[bytes]:
@@ -60,7 +60,7 @@ def client_of(host: str) -> docker.DockerClient:
     deadline = time.monotonic() + _UP_WITHIN  # noqa: TID251  # a real engine takes real time
     while not Path(host.removeprefix("unix://")).exists() and time.monotonic() < deadline:  # noqa: TID251
         time.sleep(0.1)  # noqa: TID251
-    return docker.DockerClient(host, timeout=20)
+    return docker.DockerClient(host, timeout=60)
 
 
 def busybox() -> bytes:

@@ -8,16 +8,25 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
+
+from shared.servers import HERE, Desk, running
 
 PATH = re.compile(r"/api(?:s/apps)?/v1(?:/namespaces/(?P<space>[^/]+))?/(?P<kind>[a-z]+)(?:/(?P<name>[^/]+))?(?:/(?P<part>scale))?$")
 PATCHES = ("application/strategic-merge-patch+json", "application/merge-patch+json")
 LISTS = {"pods": "PodList", "events": "EventList", "replicasets": "ReplicaSetList"}
 BUSY = b'{"kind":"Status","reason":"InternalError","message":"etcdserver: request timed out"}'
 NODE = {"kind": "Node", "metadata": {"name": "rig1"}}
+KUBECONFIG = {
+    "apiVersion": "v1",
+    "kind": "Config",
+    "current-context": "here",
+    "contexts": [{"name": "here", "context": {"cluster": "here", "user": "me"}}],
+    "users": [{"name": "me", "user": {"token": "a-secret-token"}}],
+}
 
 
 class Refusal(Exception):
@@ -56,6 +65,12 @@ class Wire:
     ) -> None:
         """From now on."""
         self.faults.append(Fault(method, path, code, body, silent))
+
+    def speak(self) -> None:
+        """To whoever still waits."""
+        for fault in self.faults:
+            if fault.silent is not None:
+                fault.silent.set()
 
     def answer(self, method: str, target: str, kind: str, content: bytes) -> tuple[int, bytes]:
         """What a request leads to: a status and a body."""
@@ -168,37 +183,15 @@ def served(cluster: Any, folder: Path) -> Iterator[Wire]:
     """Open a door to a cluster, and write the file that leads there."""
     wire = Wire(cluster, folder / "kubeconfig")
 
-    class Door(BaseHTTPRequestHandler):
+    class Door(Desk):
         protocol_version = "HTTP/1.1"
         wbufsize = -1  # head and body in one segment: the second of two would wait for the first to be acknowledged
 
-        def _answer(self) -> None:
-            content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            status, body = wire.answer(self.command, self.path, self.headers.get("Content-Type", ""), content)
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+        def answer(self) -> None:
+            status, body = wire.answer(self.command, self.path, self.headers.get("Content-Type", ""), self.heard())
+            self.say(body, status, Content_Type="application/json")
 
-        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _answer  # noqa: N815  # the names that http.server looks for
-
-        def log_message(self, *_: object) -> None:
-            """Silence."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Door)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    leads = {"name": "here", "cluster": {"server": f"http://127.0.0.1:{server.server_address[1]}"}}
-    context = {"name": "here", "context": {"cluster": "here", "user": "me"}}
-    user = {"name": "me", "user": {"token": "a-secret-token"}}
-    file = {"apiVersion": "v1", "kind": "Config", "current-context": "here", "clusters": [leads], "contexts": [context], "users": [user]}
-    wire.config.write_text(json.dumps(file), encoding="utf-8")
-    try:
+    with running(ThreadingHTTPServer(HERE, Door), at_end=wire.speak) as server:
+        leads = {"name": "here", "cluster": {"server": f"http://127.0.0.1:{server.server_port}"}}
+        wire.config.write_text(json.dumps({**KUBECONFIG, "clusters": [leads]}), encoding="utf-8")
         yield wire
-    finally:
-        for fault in wire.faults:
-            if fault.silent is not None:
-                fault.silent.set()
-        server.shutdown()
-        server.server_close()

@@ -9,6 +9,8 @@ from random import Random
 from threading import Event
 from typing import Any
 
+import pytest
+
 KILLS = 26
 """Of each of two daemons that fly side by side."""
 
@@ -34,6 +36,7 @@ def killed_again_and_again(flight: Any, seed: int) -> None:
         flight.check_nodes()
 
 
+@pytest.mark.long
 def test_killed_at_any_moment_it_loses_nothing_and_recovers(flights: Callable[[str], Any]) -> None:
     """Fifty-two times: the file is whole, every acknowledged row is in it, no device is ever held twice, and switches end."""
     pair = [flights("one"), flights("two")]

@@ -163,7 +163,8 @@ def test_a_lesson_may_fail(school: ModuleType, how: str, why: str) -> None:
     with pytest.raises(StrategyError, match=why):
         lesson.result(PATIENCE)
 
-    assert how != "slowly" or gone(int(Path("pupil").read_text(encoding="utf-8")))
+    assert learner._process is not None
+    assert gone(learner._process.pid)
 
 
 def test_what_cannot_travel_is_told() -> None:
@@ -188,14 +189,18 @@ def test_closing_ends_the_lesson(school: ModuleType) -> None:
 @pytest.mark.parametrize("ends", ["late", "closed"])
 def test_what_a_lesson_has_started_ends_with_it(school: ModuleType, ends: str) -> None:
     """It would keep the pipe open, and us waiting for a word."""
-    learner = Learner(timedelta(seconds=3) if ends == "late" else timedelta(seconds=PATIENCE))
-    lesson = learner.teach(school.Pupil("crowded"), past()[1])
-    until(lambda: Path("pupil").exists() and Path("pupil").read_text(encoding="utf-8"))
-    if ends == "closed":
-        learner.close()
+    started = Path("pupil")
+    for seconds in (3, 10, 30) if ends == "late" else (PATIENCE,):
+        learner = Learner(timedelta(seconds=seconds))
+        lesson = learner.teach(school.Pupil("crowded"), past()[1])
+        if ends == "closed":
+            until(lambda: started.exists() and started.read_text(encoding="utf-8"))
+            learner.close()
 
-    assert isinstance(lesson.exception(PATIENCE), StrategyError)
-    until(lambda: gone(int(Path("pupil").read_text(encoding="utf-8"))))
+        assert isinstance(lesson.exception(PATIENCE), StrategyError)
+        if started.exists() and started.read_text(encoding="utf-8"):
+            break  # on a busy machine a lesson may be over before it has started anything
+    until(lambda: gone(int(started.read_text(encoding="utf-8"))))
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
@@ -211,6 +216,6 @@ def test_a_daemon_flies_on_while_it_learns_and_takes_the_process_along(flight: A
     began = stopwatch()
 
     assert {signal.SIGTERM: 0, signal.SIGKILL: -9}[number] == flight.ended(number)
-    assert stopwatch() - began < 15
+    assert stopwatch() - began < 45
     assert "Traceback" not in flight.log
     until(lambda: gone(int(pupil.read_text(encoding="utf-8"))))

@@ -11,6 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from shared.servers import HERE, running
+
 MIB = 1024 * 1024
 
 
@@ -21,7 +23,7 @@ class Server(ThreadingHTTPServer):
     request_queue_size = 64
 
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
+        super().__init__(HERE, Handler)
         self.ways = dict(WAYS)
         self.stopping = threading.Event()
         self.asked: list[str] = []
@@ -165,10 +167,5 @@ WAYS: dict[str, Callable[[Handler], None]] = {
 def server() -> Iterator[Server]:
     """A server, running."""
     server = Server()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield server
-    server.stopping.set()
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with running(server, at_end=server.stopping.set):
+        yield server

@@ -146,12 +146,12 @@ def test_one_slow_host_holds_up_no_other_request(server: Any) -> None:
     """Many threads share one client: while one waits for a host that says nothing, the others are served."""
     http = Http(SystemClock())
     with ThreadPoolExecutor(9) as pool:
-        stuck = pool.submit(failure, http, server.url("silent"), timedelta(seconds=1))
+        stuck = pool.submit(failure, http, server.url("silent"), timedelta(seconds=2))
         began = stopwatch()
         replies = list(pool.map(lambda _: http.get(server.url("fine")).json, range(40)))
         took = stopwatch() - began
 
-        assert (["fine"] * 40, True) == (replies, took < 2)
+        assert (["fine"] * 40, True) == (replies, took < 4)
         assert "did not answer within" in str(stuck.result())
     assert len(server.asked) == http.requests()[f"127.0.0.1:{server.server_port}"]
 

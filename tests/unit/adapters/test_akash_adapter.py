@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +29,7 @@ from autopilot.model.node import Lease, Observation, Phase
 from autopilot.sim.clock import SimClock
 from autopilot.units import HOUR, NONE, Share, Usd, UsdPerHour
 from autopilot_adapters.akash.adapter import Akash, AkashSettings, akash
+from shared.servers import Desk, served
 
 NOW = datetime(2026, 7, 17, 20, 7, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -103,7 +103,7 @@ def test_nobody_asked_nothing_answered(tmp_path: Path) -> None:
 
 def test_the_questions_are_asked_side_by_side(tmp_path: Path) -> None:
     """All five are on their way before the first is answered."""
-    together = threading.Barrier(5, timeout=10)
+    together = threading.Barrier(5, timeout=30)
 
     class Patient(World):
         def serve(self, request: httpx.Request) -> httpx.Response:
@@ -177,10 +177,19 @@ def test_a_price_that_was_known_outlives_an_outage(tmp_path: Path) -> None:
 
 def test_entry_takes_what_is_configured(tmp_path: Path) -> None:
     """A window of reclamation that was promised is a stay."""
-    settings = {"boot": "3m", "first_tenant": "2h", "bids": 4, "gas": "0.01", "akt_until_known": "0.5 $", "least_stay": "1h"}
+    settings = {
+        "boot": "3m",
+        "first_tenant": "2h",
+        "bids": 4,
+        "gas": "0.01",
+        "akt_until_known": "0.5 $",
+        "least_stay": "1h",
+        "uptime": "0.95",
+    }
     cost = World().network(tmp_path, **settings, reclamation_window="48h").entry_cost(H100, VENUE)
 
     assert (timedelta(minutes=3), 2 * HOUR, Usd.of("0.02"), 2 * DAY) == (cost.boot, cost.ramp, cost.fee, cost.least_stay)
+    assert (Share.of("0.95"), None) == (cost.uptime, World().network(tmp_path).entry_cost(H100, VENUE).uptime)
 
 
 def seen(phase: Phase, *leases: Lease) -> Observation:
@@ -306,31 +315,16 @@ def loopback(answers: dict[str, Any]) -> Iterator[tuple[str, list[tuple[str, str
     """A real server that says when nothing has changed, and what it was asked."""
     asked: list[tuple[str, str | None]] = []
 
-    class Console(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # the name that http.server looks for
+    class Console(Desk):
+        def answer(self) -> None:
             known = self.headers.get("If-None-Match")
             path = self.path.partition("?")[0]
             asked.append((path, known))
             body = b"" if known else json.dumps(answers[path]).encode()
-            self.send_response(304 if known else 200)
-            self.send_header("ETag", '"1"')
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            self.say(body, 304 if known else 200, ETag='"1"', Content_Type="application/json")
 
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Console)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}", asked
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with served(Console) as url:
+        yield url, asked
 
 
 def test_what_has_not_changed_is_not_sent_again(tmp_path: Path) -> None:

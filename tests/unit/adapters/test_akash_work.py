@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import ssl
 import subprocess
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +19,7 @@ from autopilot_adapters.akash.adapter import AkashSettings
 from autopilot_adapters.akash.money import worth
 from autopilot_adapters.akash.node import NodeSettings
 from autopilot_adapters.akash.status import ProviderStatus, Status
+from shared.servers import HERE, Desk, running
 
 OURS = "akash18ga02jzaq8cw52anyhzkwta5wygufgu6zsz6xc"
 SAID = {"address": OURS, "cluster": {"leases": 24, "inventory": {}}, "bidengine": {"orders": 3}, "manifest": {"deployments": 1}}
@@ -42,25 +41,16 @@ def provider(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     """Its address and its certificate."""
     signed = certificate(tmp_path, "provider")
 
-    class Desk(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            content = json.dumps(SAID).encode()
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
+    class Status(Desk):
+        def answer(self) -> None:
+            self.say_json(SAID)
 
-        def log_message(self, *_: object) -> None:
-            """Silence."""
-
-    server = HTTPServer(("127.0.0.1", 0), Desk)
+    server = HTTPServer(HERE, Status)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(signed)
     server.socket = context.wrap_socket(server.socket, server_side=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"https://127.0.0.1:{server.server_address[1]}/status", signed
-    server.shutdown()
-    server.server_close()
+    with running(server):
+        yield f"https://127.0.0.1:{server.server_port}/status", signed
 
 
 @pytest.mark.parametrize("pinned", [True, False])

@@ -20,6 +20,7 @@ from autopilot.model.market import NoQuote, Quote
 from autopilot.model.node import Lease, Observation, Phase
 from autopilot.model.plan import EntryCost, ExitCost
 from autopilot.sim.clock import SimClock
+from autopilot.units import Share
 from autopilot_adapters.http.adapter import HttpNetwork, http_network
 from autopilot_adapters.http.settings import HttpSettings
 
@@ -150,6 +151,7 @@ def test_the_table_says_what_coming_and_going_cost() -> None:
         quiet.exit_cost(Observation(RIG[0].id, venue, Phase.BUSY, NOW, (lease,))).drain.seconds,
     )
     assert ExitCost() == quiet.exit_cost(Observation(RIG[0].id, venue, Phase.READY, NOW))
+    assert Share.of("0.9") == network(Server(), uptime=0.9).entry_cost(RIG[0], venue).uptime
 
 
 def test_its_node_is_not_started_yet() -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from runpy import run_path
 from types import SimpleNamespace
@@ -22,6 +20,7 @@ from autopilot.model.device import NetworkId
 from autopilot.model.market import Quote
 from autopilot.sim.clock import SimClock
 from autopilot_adapters.nosana.adapter import NosanaSettings, nosana_network
+from shared.servers import Desk, served
 
 W: Any = SimpleNamespace(**run_path(str(Path(__file__).parents[2] / "data/nosana/world.py")))
 NOSANA = NetworkId("nosana")
@@ -29,38 +28,23 @@ RIG = [W.gpu(0), W.gpu(1, "RTX 3060", 12)]
 
 
 @contextmanager
-def served(nosana: Any) -> Iterator[str]:
+def listening(nosana: Any) -> Iterator[str]:
     """The small Nosana over a real socket."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            content = self.rfile.read(int(self.headers.get("content-length", 0)))
-            request = httpx.Request(self.command, f"http://{self.headers['host']}{self.path}", content=content)
-            answer = nosana.handle(request)
-            self.send_response(answer.status_code)
-            self.send_header("content-length", str(len(answer.content)))
-            self.end_headers()
-            self.wfile.write(answer.content)
+    class Door(Desk):
+        def answer(self) -> None:
+            request = httpx.Request(self.command, f"http://{self.headers['host']}{self.path}", content=self.heard())
+            said = nosana.handle(request)
+            self.say(said.content, said.status_code)
 
-        do_POST = do_GET  # noqa: N815  # the names are the server's
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+    with served(Door) as url:
+        yield url
 
 
 def test_over_a_real_connection(tmp_path: Path) -> None:
     """An address where nobody listens is passed over, and the next one gives the same quotes as ever."""
     nosana, clock = W.Nosana(), SimClock(W.NOW)
-    with served(nosana) as host:
+    with listening(nosana) as host:
         http = Http(clock).as_("nosana")
         tokens = Tokens(Http(clock, transport=httpx.MockTransport(nosana.handle)), clock)
         settings = NosanaSettings(base_urls=("http://127.0.0.1:9/api", f"{host}/api/"), rpc_url=f"{host}/rpc")

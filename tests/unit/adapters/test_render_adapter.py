@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +33,7 @@ from autopilot.units import HOUR, Share, Usd
 from autopilot_adapters.render.adapter import Render
 from autopilot_adapters.render.client import registry_score
 from autopilot_adapters.render.settings import RenderSettings
+from shared.servers import Desk, served
 
 RENDER = NetworkId("render")
 FRAMES, COMPUTE = Venue(RENDER), Venue(RENDER, "dispersed")
@@ -60,7 +60,7 @@ class Web:
     def __call__(self, request: httpx.Request) -> httpx.Response:
         self.asked.append(request)
         if request.url.host in {STATS, "api.coingecko.com"}:
-            self.first.wait(5)
+            self.first.wait(30)
         if request.url.host == STATS:
             return httpx.Response(self.status, json=self.stats)
         if self.usd is None:
@@ -355,26 +355,12 @@ def test_over_a_real_wire(clock: SimClock, tmp_path: Path) -> None:
 def server(body: bytes) -> Iterator[str]:
     """Answers everything with the same packed body."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Encoding", "gzip")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+    class Stats(Desk):
+        def answer(self) -> None:
+            self.say(body, Content_Encoding="gzip")
 
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    listening = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=listening.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{listening.server_port}/{FILE.name}"
-    finally:
-        listening.shutdown()
-        listening.server_close()
-        thread.join()
+    with served(Stats) as url:
+        yield f"{url}/{FILE.name}"
 
 
 # --- costs, scope, node
