@@ -30,8 +30,9 @@ from autopilot_strategies.accounts import Accounts
 from autopilot_strategies.experts import Panel, families, panel, tables
 from autopilot_strategies.forecast import Levels
 from autopilot_strategies.forecasting import Forecaster
-from autopilot_strategies.plans import Entry, Outlook, Targets, braked
+from autopilot_strategies.plans import FREE, Entry, Outlook, braked
 from autopilot_strategies.signals import Floats, Readings, Signals
+from autopilot_strategies.targets import Targets
 
 DOWNTIMES = (0.25, 1.0, 4.0, 12.0)
 NOISES = (0.0, 0.08)
@@ -104,7 +105,7 @@ class Sky:
     def brakes(self, row: int, entry: Entry, move: tuple[int, int], hours: float) -> bool:
         """Whether a move by what is known at the end of a row would rest on a forecast whose low end loses."""
         now = slice(row, row + 1)
-        outlook, low = (Outlook.of(each[now], self.anchors, self.readings.cut(now), 0.0) for each in (self.levels, self.lows))
+        outlook, low = (Outlook.of(each[now], self.anchors, self.readings.cut(now), FREE) for each in (self.levels, self.lows))
         return braked(outlook, low, entry, move, hours)
 
     def tables(self, entry: Entry) -> Targets:

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 from rich.console import Console
 
-from autopilot.daemon.rig import simulated_devices
+from autopilot.daemon.gpus import simulated_devices
 from autopilot.demo.flight import Flight
 from autopilot.demo.live import picture
 from autopilot.demo.world import generated

@@ -3,7 +3,8 @@
 1,000 leads of ``threshold`` are flown over three years of hours and eight venues: by ``autopilot.backtest.sweep``, by the same rule
 as a loop over numpy arrays, and by the same rule as orders of vectorbt, which is in no list of ours: name an interpreter that has it
 (``python -m venv vbt && vbt/bin/pip install vectorbt``), and it is asked in the same run. All three must come to the same money. Seconds
-are those of one core, user and system. Then every built-in strategy decides for 8 GPUs at 12 venues.
+are those of one core, user and system. Then 100 experts of ``forecast`` fly half a year, each a plan of another horizon, and every built-in
+strategy decides for 8 GPUs, each at another one of 12 venues.
 ``--short`` flies less, and fails only where a figure is twice as bad as its limit.
 """
 
@@ -31,10 +32,13 @@ from autopilot.model.history import Record
 from autopilot.model.view import View
 from autopilot.plugins import built_in_strategies, make_strategy
 from autopilot.sim.panel import Panel
-from autopilot.testing.views import MODEL, START, answer, device, view
+from autopilot.testing.views import MODEL, START, answer, device, venue, view
 from autopilot.units import HOUR
+from autopilot_strategies.alone import Planner
 
 VENUES, GPUS, LIVE_VENUES, LIVE_HOURS = 8, 8, 12, 24 * 60
+PLANNED = 4_380
+"""Hours that the experts of ``forecast`` fly."""
 DARK = 0.5
 """Hours of a move: the default downtime."""
 
@@ -201,6 +205,19 @@ def _agree(who: str, theirs: Any, ours: Any) -> None:
         sys.exit(f"{who} comes to {theirs} USD, the sweep to {ours}: they do not fly the same rule")
 
 
+def experts(field: Field) -> Iterator[Figure]:
+    """Plans on the forecast, which is read once for all of them."""
+    course = replace(field.course, end=field.course.panel.at(PLANNED))
+    plans = [Planner(horizon=(4 + each) * HOUR) for each in range(100)]
+    sweep(plans[:1], course, Terms())  # it compiles
+    once, _ = seconds(lambda: sweep(plans[:1], course, Terms()), 1)
+    taken, _ = seconds(lambda: sweep(plans, course, Terms()), 1)
+    each = (taken - once) / (99 * course.hours)
+    yield Figure("the forecasts that all plans are made on, and one plan, per hour", once / course.hours * 1e6, "µs")
+    yield Figure(f"sweep of plans: 17 blocks x {VENUES} venues each, per setting and hour", each * 1e6, "µs")
+    yield Figure("sweep of plans, settings times hours", 1e-6 / each, "million a second")
+
+
 def decide() -> Iterator[Figure]:
     """The slowest of five decisions, an hour apart, of each built-in strategy; what it learned and remembers is carried on."""
     for name in built_in_strategies():
@@ -219,11 +236,20 @@ def _views() -> Iterator[View]:
     record = Record()
     for hour, row in enumerate(table):
         now = START + (hour + 1) * HOUR
-        for venue, rate in enumerate(row):
-            record.learn(answer(f"venue-{venue:02}", device(), float(rate), now, now), MODEL)
+        for place, rate in enumerate(row):
+            record.learn(answer(f"venue-{place:02}", device(), float(rate), now, now), MODEL)
         if hour >= LIVE_HOURS - 6:
-            columns = {f"venue-{venue:02}": [*([None] * hour), float(rate)] for venue, rate in enumerate(row)}
-            yield replace(view(columns, "venue-03", devices=GPUS), history=record.until_now())
+            columns = {f"venue-{place:02}": [*([None] * hour), float(rate)] for place, rate in enumerate(row)}
+            yield _apart(replace(view(columns, "venue-03", devices=GPUS), history=record.until_now()))
+
+
+def _apart(seen: View) -> View:
+    """Every GPU at a venue of its own, so that no two of them ask the same."""
+    places = {}
+    for number, (each, place) in enumerate(seen.placements.items()):
+        there = venue(f"venue-{number:02}")
+        places[each] = replace(place, venue=there, seen=replace(place.seen, venue=there))
+    return replace(seen, placements=places)
 
 
 def main() -> int:
@@ -235,7 +261,7 @@ def main() -> int:
     field = Field.drawn(4_380, 200) if short else Field.drawn(26_280, 1_000)
     print("| figure | measured | limit |\n|---|---:|---:|")
     broken = 0
-    for figure in (*measure(field, vectorbt), *decide()):
+    for figure in (*measure(field, vectorbt), *experts(field), *decide()):
         print(figure, flush=True)
         broken += not figure.kept(2.0 if short else 1.0)
     return 1 if broken else 0

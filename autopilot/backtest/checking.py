@@ -15,7 +15,7 @@ from autopilot.backtest.futures import FUTURES, changed
 from autopilot.backtest.report import Result
 from autopilot.backtest.runner import Course, Flight, Terms, fly
 from autopilot.contracts import NamedStrategy
-from autopilot.model.device import IDLE
+from autopilot.model.device import IDLE, NetworkId, Venue
 from autopilot.units import HOUR
 
 _FIRST = 168
@@ -137,7 +137,8 @@ def recount(course: Course, terms: Terms, places: Sequence[int]) -> Sums:
     lit = np.where(at >= 0, 1 - dark, 0)
     paid = np.nan_to_num(course.scored)[np.arange(len(at)), np.maximum(at, 0)]
     tariff = np.array([float(terms.power.at(course.start + hour * HOUR)) for hour in range(len(at))])
-    drawn = lit * float(terms.draw.lit) + (1 - lit) * float(terms.draw.idle)
+    watts = np.array([float(terms.draw.at(Venue(NetworkId(name)))) for name in course.panel.networks])
+    drawn = lit * watts[np.maximum(at, 0)] + (1 - lit) * float(terms.draw.idle)
     return Sums(float((paid * lit).sum()), len(entries) * float(terms.fee), float((drawn * tariff).sum()) / 1000, float(dark.sum()))
 
 

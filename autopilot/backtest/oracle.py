@@ -11,6 +11,7 @@ Dynamic Programming, Princeton University Press 1957, chapter III.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -34,8 +35,8 @@ class Costs:
     """Dark time of a move."""
     fee: Usd
     """Due at the instant of a move."""
-    power: Watts
-    """Drawn while lit at a venue, paid or not."""
+    power: Watts | Sequence[Watts]
+    """Drawn while lit at a venue, paid or not: one for all, or one for each."""
     idle_power: Watts
     """Drawn while dark or idle."""
     tariff: Floats
@@ -56,6 +57,8 @@ class OracleResult:
     """For each hour the venue that the device is on or on its way to, ``NOWHERE`` while idle."""
     devices: int = 1
     """How many devices the amounts are of; the path is that of the first."""
+    hourly: Floats | None = None
+    """The net of each hour, a fee in the hour in which it is due; None where only the sums are known."""
 
 
 def oracle(panel_rates: Floats, costs: Costs) -> OracleResult:
@@ -65,7 +68,8 @@ def oracle(panel_rates: Floats, costs: Costs) -> OracleResult:
     """
     # A milliwatt for an hour at one nano-dollar per kWh costs a millionth of a nano-dollar.
     milliwatt = np.round(costs.tariff * NANO) / 1e6
-    draw = np.outer(milliwatt, [costs.idle_power.count] + [costs.power.count] * panel_rates.shape[1])
+    lit = [costs.power] * panel_rates.shape[1] if isinstance(costs.power, Watts) else costs.power
+    draw = np.outer(milliwatt, [watts.count for watts in (costs.idle_power, *lit)])
     gains = Gains.of(panel_rates, draw, costs.downtime, costs.fee)
     return _fly(gains, _worths(gains))
 
@@ -97,7 +101,7 @@ def _fly(gains: Gains, worth: Floats) -> OracleResult:
     """From idle, always to where the worth is; and add up."""
     hours = len(gains.gain)
     path = np.zeros(hours, dtype=np.intp)
-    lit = np.ones(hours)
+    lit, due = np.ones(hours), np.zeros(hours)
     hour, place, moves = 0, 0, 0
     while hour < hours:
         until = hour + 1
@@ -107,13 +111,14 @@ def _fly(gains: Gains, worth: Floats) -> OracleResult:
             place = int(go.argmax())
             if place:
                 moves += 1
+                due[hour] = gains.fee
                 until = hour + max(gains.span, 1)
                 lit[hour:until] = 0
                 lit[until - 1 : until] = gains.rest if gains.span else 1
         path[hour:until] = place
         hour = until
     rows = np.arange(hours)
-    gross = float((gains.income[rows, path] * lit).sum()) / NANO
-    power = float((gains.draw[rows, path] * lit + gains.draw[:, 0] * (1 - lit)).sum()) / NANO
-    fees = moves * gains.fee / NANO
-    return OracleResult(gross - fees - power, gross, fees, power, moves, path + NOWHERE)
+    gross = gains.income[rows, path] * lit
+    power = gains.draw[rows, path] * lit + gains.draw[:, 0] * (1 - lit)
+    earned, drawn, fees = (float(each) / NANO for each in (gross.sum(), power.sum(), moves * gains.fee))
+    return OracleResult(earned - drawn - fees, earned, fees, drawn, moves, path + NOWHERE, hourly=(gross - power - due) / NANO)

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 _LEARN_EVERY = timedelta(days=1)
 """As often as the daemon's settings have it."""
-_STAYED = (State.DRAINING, State.REVERTING, State.REVERTED)
+_STAYED = (State.PREPARING, State.DRAINING, State.REVERTING, State.REVERTED)
 """A switch that never left its source is no move: its device was draining, and the gain was gone."""
 
 
@@ -129,7 +129,8 @@ def perfect(course: Course, terms: Terms) -> OracleResult:
         power = jobflight.Power(float(terms.draw.lit), float(terms.draw.idle), tariff)
         costs = jobflight.costs(course.hours, terms.downtime / HOUR, float(terms.fee), power)
         return informed.bound(course.jobs.tape, costs, terms.gpus)
-    return oracle(course.scored, Costs(terms.downtime, terms.fee, terms.draw.lit, terms.draw.idle, tariff))
+    lit = [terms.draw.at(Venue(NetworkId(name))) for name in course.panel.networks]
+    return oracle(course.scored, Costs(terms.downtime, terms.fee, lit, terms.draw.idle, tariff))
 
 
 def simulated(course: Course, terms: Terms, devices: Sequence[Device], clock: SimClock) -> Sequence[SimNetwork | JobsNetwork]:

@@ -7,7 +7,7 @@ once for all settings that remember alike.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -23,8 +23,8 @@ from autopilot.backtest.runner import Course, Terms
 from autopilot.contracts import Strategy, Sweepable
 from autopilot.errors import ConfigError
 from autopilot.model.device import NetworkId, Venue
-from autopilot.model.kernel import NOWHERE, Alarm, Kernel, Offers, Recall, Seat, chance_at, instant
-from autopilot.units import HOUR, UsdPerKwh, micros
+from autopilot.model.kernel import NOWHERE, Digest, Kernel, Offers, Recall, Seat, chance_at, instant
+from autopilot.units import HOUR, UsdPerKwh, Watts, micros
 
 _HOUR = float(micros(HOUR))
 _BITS = 4
@@ -56,7 +56,7 @@ def sweep(strategies: Sequence[Strategy], course: Course, terms: Terms, *, paths
     count = len(kernels)
     traced = np.zeros((count, course.hours if paths else 0), np.int16)
     accounts = _Accounts(np.zeros(count), np.zeros(count, np.int64), np.zeros(count), traced)
-    for members in _alike(kernels):
+    for members in _alike(kernels, steady=_steady(terms)):
         _fly_group([kernels[index] for index in members], np.array(members), tables, accounts)
     gpus = terms.gpus
     return Swept(accounts.net / NANO * gpus, accounts.moves * gpus, accounts.dark / _HOUR * gpus, traced)
@@ -69,11 +69,12 @@ def _kernels(strategies: Sequence[Strategy]) -> list[Kernel]:
     return [cast("Sweepable", strategy).kernel for strategy in strategies]
 
 
-def _alike(kernels: Sequence[Kernel]) -> list[list[int]]:
-    """The numbers of those that decide and remember alike, and differ in settings alone."""
+def _alike(kernels: Sequence[Kernel], *, steady: bool) -> list[list[int]]:
+    """The numbers of those that decide and remember alike, and differ in settings alone. Where power is steady, any stay costs the same."""
     groups: dict[object, list[int]] = {}
     for index, kernel in enumerate(kernels):
-        groups.setdefault((kernel.choose, kernel.recall, kernel.alarm and kernel.alarm.urge), []).append(index)
+        stay = None if steady else kernel.stay
+        groups.setdefault((kernel.choose, kernel.recall, kernel.digest, kernel.alarm and kernel.alarm.urge, stay), []).append(index)
     return list(groups.values())
 
 
@@ -121,10 +122,14 @@ class _Tables:
     """What was ever known, oldest first: the last ``hours`` rows are what is newest at each scored hour. Column 0 is idle."""
     ends: datetime
     """The instant that the first of these rows describes; the others follow hour by hour."""
-    lifts: Floats
+    course: Course
+    terms: Terms
     gains: Gains
-    downtime: timedelta
     unlit: Floats
+    blank: int
+    """Rows before the first that could be known."""
+    digested: dict[Digest, Floats]
+    """What was read already."""
 
     @classmethod
     def of(cls, course: Course, terms: Terms) -> _Tables:
@@ -137,27 +142,35 @@ class _Tables:
         seen[before : before + len(known), 1:] = known
         seen[:, NOWHERE] = 0.0
         ends = panel.at(min(terms.lag, 1) - before)
-        lifts, draw = _power(course, terms)
-        gains = Gains.of(course.scored, draw, terms.downtime, terms.fee)
+        gains = Gains.of(course.scored, _draws(course, terms), terms.downtime, terms.fee)
         unlit = np.minimum(float(micros(terms.downtime)), _HOUR * (hours - np.arange(hours)))
-        return cls(seen, ends, lifts, gains, terms.downtime, unlit)
+        return cls(seen, ends, course, terms, gains, unlit, before, {})
 
-    def sky(self, recall: Recall | None, alarm: Alarm | None) -> _Sky:
-        """With what a group of strategies remembers, and how strongly each hour asks them to leave each place."""
-        hours, places = self.lifts.shape
+    def sky(self, kernel: Kernel) -> _Sky:
+        """With what strategies like this one look at and remember, and how strongly each hour asks them to leave each place."""
+        recall, alarm, lifts = kernel.recall, kernel.alarm, _lifts(self.course, self.terms, kernel.stay)
+        hours, places = lifts.shape
         rates = self.seen[-hours:]
-        dark, cash = np.full(places, self.downtime / HOUR), np.full(places, self.gains.fee / NANO)
+        dark, cash = np.full(places, self.terms.downtime / HOUR), np.full(places, self.gains.fee / NANO)
         dark[NOWHERE] = cash[NOWHERE] = 0.0
-        memories = rates if recall is None else self._memories(recall)[-hours:]
+        memories = self._memories(recall)[-hours:] if recall else self._digested(kernel.digest) if kernel.digest else rates
         urges = np.full((places, hours), inf)
         if alarm is not None:
-            compiled(_urge_all)(compiled(alarm.urge), rates, self.lifts, dark, cash, urges)
+            compiled(_urge_all)(compiled(alarm.urge), rates, lifts, dark, cash, urges)
         blocks = np.pad(urges, ((0, 0), (0, -hours % _BLOCK)), constant_values=-inf)
         peaks = blocks.reshape(places, -1, _BLOCK).max(axis=2)
         worth = np.pad(np.cumsum(self.gains.gain, axis=0), ((1, 0), (0, 0))).T.copy()
-        downtime = float(micros(self.downtime))
+        downtime = float(micros(self.terms.downtime))
         gains = self.gains
-        return _Sky(rates, self.lifts, dark, cash, memories, urges, peaks, worth, gains.entry, self.unlit, gains.span, downtime)
+        return _Sky(rates, lifts, dark, cash, memories, urges, peaks, worth, gains.entry, self.unlit, gains.span, downtime)
+
+    def _digested(self, digest: Digest) -> Floats:
+        """What is read at each scored hour; nothing, where no rate was known yet. What reads alike is read once."""
+        if digest not in self.digested:
+            known, hours = self.seen[self.blank :, 1:], self.course.hours
+            rows = digest.rows(known, self.ends + self.blank * HOUR)
+            self.digested[digest] = np.concatenate((np.zeros((self.blank, *rows.shape[1:])), rows))[-hours:]
+        return self.digested[digest]
 
     def _memories(self, recall: Recall) -> NDArray[np.void]:
         """What is remembered at each row of ``seen``, by place."""
@@ -170,26 +183,41 @@ class _Tables:
         return memories.view(kind)[..., 0].view(np.recarray)
 
 
-def _power(course: Course, terms: Terms) -> tuple[Floats, Floats]:
-    """By hour and place: what serving adds to the bill in USD, and the bill in nano-dollars."""
-    idle = terms.draw.idle
-    lit = [terms.draw.at(Venue(NetworkId(name))) for name in course.panel.networks]
+def _steady(terms: Terms) -> bool:
+    return not terms.power.hours and terms.power.calendar is None
 
-    @cache
-    def row(price: UsdPerKwh) -> tuple[list[float], list[int]]:
-        return [0.0, *(float((watts - idle) * price) for watts in lit)], [(watts * price).count for watts in (idle, *lit)]
 
-    if not terms.power.hours and terms.power.calendar is None:
-        lifts, draws = row(terms.power.flat)
-        return np.tile(lifts, (course.hours, 1)), np.tile(np.array(draws, np.float64), (course.hours, 1))
-    rows = [row(terms.power.at(course.start + hour * HOUR)) for hour in range(course.hours)]
-    return np.array([lifts for lifts, _ in rows]), np.array([draws for _, draws in rows], np.float64)
+def _by_price(course: Course, terms: Terms, price: Callable[[datetime], UsdPerKwh], row: Callable[[UsdPerKwh], list[float]]) -> Floats:
+    """A row for the price of each hour; equal prices have equal rows."""
+    if _steady(terms):
+        return np.tile(row(terms.power.flat), (course.hours, 1))
+    row = cache(row)
+    return np.array([row(price(course.start + hour * HOUR)) for hour in range(course.hours)])
+
+
+def _lit(course: Course, terms: Terms) -> list[Watts]:
+    return [terms.draw.at(Venue(NetworkId(name))) for name in course.panel.networks]
+
+
+def _lifts(course: Course, terms: Terms, stay: timedelta) -> Floats:
+    """By hour and place: what serving adds to the bill in USD, at the mean price of a stay as it is foreseen."""
+    more = [watts - terms.draw.idle for watts in _lit(course, terms)]
+
+    def price(hour: datetime) -> UsdPerKwh:
+        return terms.power.foreseen(hour).mean(hour, hour + stay) if stay else terms.power.at(hour)
+
+    return _by_price(course, terms, price, lambda price: [0.0, *(float(watts * price) for watts in more)])
+
+
+def _draws(course: Course, terms: Terms) -> Floats:
+    """By hour and place: the bill in nano-dollars."""
+    drawn = [terms.draw.idle, *_lit(course, terms)]
+    return _by_price(course, terms, terms.power.at, lambda price: [float((watts * price).count) for watts in drawn])
 
 
 def _fly_group(kernels: Sequence[Kernel], members: NDArray[np.intp], tables: _Tables, accounts: _Accounts) -> None:
     """Fly strategies that differ in settings alone."""
-    choose, recall, alarm = kernels[0].choose, kernels[0].recall, kernels[0].alarm
-    sky = tables.sky(recall, alarm)
+    choose, sky = kernels[0].choose, tables.sky(kernels[0])
     # A little less than calm: an urge is a quotient, and what the kernel compares with is not.
     calm = [max(kernel.alarm.calm * (1 - 1e-9) - 1e-12, 0.0) if kernel.alarm else 0.0 for kernel in kernels]
     kind = np.dtype([(name, np.float64) for name in (*kernels[0].setting._fields, "calm")])

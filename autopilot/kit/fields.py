@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
@@ -39,12 +40,22 @@ def _span(written: object) -> timedelta:
     return written if isinstance(written, timedelta) else span_of(written)  # type: ignore[arg-type]
 
 
+def _celsius(written: object) -> int:
+    """Whole degrees. Raises ValueError where the unit is missing or another."""
+    match = re.fullmatch(r"(\d{1,3})\s*°?C", str(written).strip())
+    if match is None:
+        msg = f"{written!r} is no temperature: write it like '85 °C'"
+        raise ValueError(msg)
+    return int(match[1])
+
+
 SpanField = Annotated[timedelta, BeforeValidator(_span), PlainSerializer(span_text, when_used="json")]
 UsdField = Annotated[Usd, NoDecode, BeforeValidator(_reader(Usd)), PlainSerializer(str, when_used="json")]
 UsdPerHourField = Annotated[UsdPerHour, NoDecode, BeforeValidator(_reader(UsdPerHour)), PlainSerializer(str, when_used="json")]
 UsdPerKwhField = Annotated[UsdPerKwh, NoDecode, BeforeValidator(_reader(UsdPerKwh)), PlainSerializer(str, when_used="json")]
 WattsField = Annotated[Watts, NoDecode, BeforeValidator(_reader(Watts)), PlainSerializer(str, when_used="json")]
 ShareField = Annotated[Share, NoDecode, BeforeValidator(_reader(Share)), PlainSerializer(str, when_used="json")]
+CelsiusField = Annotated[int, BeforeValidator(_celsius), PlainSerializer(lambda degrees: f"{degrees} °C", when_used="json")]
 
 _A_YEAR = timedelta(days=366)
 

@@ -10,7 +10,7 @@ import copy
 import json as json_text
 import logging
 import threading
-from collections.abc import Collection, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -22,7 +22,7 @@ from urllib.parse import urlencode, urlsplit
 from autopilot.clock import Clock
 from autopilot.errors import Refused, Transient
 from autopilot.kit.body import parse
-from autopilot.kit.exchange import Heard, Line
+from autopilot.kit.exchange import Heard, Line, ahead_of
 from autopilot.kit.redaction import hide, secrets_of, shown
 from autopilot.kit.traffic import SHORT, Traffic, host_of
 from autopilot.kit.unchanged import Unchanged
@@ -60,7 +60,7 @@ class Reply:
     """An answer."""
 
     json: Any = field(repr=False)
-    """Parsed; numbers are finite. None for an accepted error whose body is no JSON."""
+    """Parsed, or as it was to be read; numbers are finite. None for an accepted error whose body is no JSON."""
     seen_at: datetime
     """When it was answered. For an answer that was kept, when the server confirmed that it is unchanged."""
     url: str
@@ -78,6 +78,7 @@ class _Ask:
     most: int
     accept: Collection[int]
     repeatable: bool
+    read: Callable[[bytes], Any] = parse
 
 
 class Http:
@@ -97,6 +98,7 @@ class Http:
         self._line = Line(transport)
         self._traffic = Traffic(budget)
         self._unchanged = Unchanged()
+        self._drifts: dict[str, timedelta] = {}
         self._closing = threading.Event()
         self._ours = {"user-agent": f"yield-autopilot/{version('yield-autopilot')}", **_OURS}
         self._jitter = jitter or Random()  # noqa: S311  # it spreads requests, it keeps no secret
@@ -120,11 +122,15 @@ class Http:
         timeout: timedelta = _PATIENCE,
         most: int = _MOST,
         accept: Collection[int] = (),
+        read: Callable[[bytes], Any] = parse,
     ) -> Reply:
-        """Ask, up to three times within twice the timeout. Raises Transient or Refused; a 4xx in ``accept`` is an answer."""
+        """Ask, up to three times within twice the timeout. Raises Transient or Refused; a 4xx in ``accept`` is an answer.
+
+        ``read`` makes sense of a body that is no JSON; it raises Unheard where there is none.
+        """
         query = urlencode(params or {}, doseq=True)
         whole = url + ("&" if "?" in url else "?") * bool(query) + query
-        return self._ask(_Ask("GET", whole, _lower(headers), None, timeout, most, accept, repeatable=True))
+        return self._ask(_Ask("GET", whole, _lower(headers), None, timeout, most, accept, repeatable=True, read=read))
 
     def post(
         self,
@@ -145,6 +151,10 @@ class Http:
     def requests(self) -> Mapping[str, int]:
         """How many requests each host got in the last hour."""
         return self._traffic.counts(self._clock.now())
+
+    def drifts(self) -> Mapping[str, timedelta]:
+        """How far each host's clock was ahead of ours when it answered last, to the second; below nothing where it was behind."""
+        return dict(self._drifts)
 
     def keep_apart(self, host: str, span: timedelta) -> None:
         """What the host wants: at least this span between two requests to it."""
@@ -175,11 +185,11 @@ class Http:
         heard = self._heard(replace(ask, headers={**ask.headers, **kept.validators}) if kept else ask, ends)
         seen_at = self._clock.now()
         if kept and heard.status == _UNCHANGED:
-            return Reply(parse(kept.body), seen_at, shown(ask.url), kept.status)
+            return Reply(ask.read(kept.body), seen_at, shown(ask.url), kept.status)
         if heard.status in ask.accept:
             return Reply(_json_or_none(heard.body), seen_at, shown(ask.url), heard.status)
         self._check_status(ask, heard, seen_at)
-        reply = Reply(parse(heard.body), seen_at, shown(ask.url), heard.status)
+        reply = Reply(ask.read(heard.body), seen_at, shown(ask.url), heard.status)
         if ask.method == "GET":
             self._unchanged.keep(_question(ask), heard)
         return reply
@@ -197,6 +207,8 @@ class Http:
         self._wait(self._traffic.book(host_of(url), self._clock.now(), ends), ask)
         span = min(ask.timeout, max(ends - self._clock.now(), timedelta(milliseconds=1)))
         heard = self._line.send(ask.method, url, {**ask.headers, **self._ours}, ask.content, span, ask.most)
+        if (ahead := ahead_of(self._clock.now(), heard.headers)) is not None:
+            self._drifts[host_of(url)] = ahead
         log.debug("%s %s: %d, %d bytes", ask.method, shown(url), heard.status, len(heard.body))
         return heard
 

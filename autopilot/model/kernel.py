@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple, Protocol
 from zlib import crc32
 
 from autopilot.units import micros
@@ -37,7 +37,7 @@ class Offers(NamedTuple):
     rates: Sequence[float]
     """Expected, in USD per hour: 0 for idle, NaN where a venue offers nothing."""
     lifts: Sequence[float]
-    """What serving there adds to the power bill, in USD per hour; 0 for idle."""
+    """What serving there adds to the power bill, in USD per hour, at the price that the kernel looks at; 0 for idle."""
     dark: Sequence[float]
     """Hours without income when going there."""
     cash: Sequence[float]
@@ -47,7 +47,7 @@ class Offers(NamedTuple):
 Choose = Callable[[Any, Seat, Offers, Sequence[Any]], Any]
 """``choose(setting, seat, offers, memories)``: a tuple of which the first item is the place to be; the rest is for the sentence.
 
-``memories`` are what is remembered of each place; they mean nothing to a kernel without recall.
+``memories`` are what is remembered of each place; they mean nothing to a kernel that has neither recall nor digest.
 """
 Take = Callable[[Any, Any, float, float, int], Any]
 """``take(setting, memory, as_of, rate, chance)``: the memory of a venue after one more rate.
@@ -79,6 +79,14 @@ class Recall:
     """Before the first rate: a NamedTuple of floats, of which the first is ``as_of``, the instant of the newest rate."""
 
 
+class Digest(Protocol):
+    """What is read off the rates of all venues together. Equal ones read the same."""
+
+    def rows(self, rates: Any, as_of: datetime) -> Any:
+        """The memories after each hour: (hours, places, numbers), from rates (hours, venues) of which the first row is of ``as_of``."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Alarm:
     """When a decision is worth making: while ``urge`` is not above ``calm``, ``choose`` stays. It only saves time."""
@@ -95,5 +103,9 @@ class Kernel:
     setting: Any
     """The strategy's parameters: a NamedTuple of numbers."""
     recall: Recall | None = None
+    digest: Digest | None = None
+    """Instead of a recall."""
     alarm: Alarm | None = None
     """Without one, every hour is worth a decision."""
+    stay: timedelta = timedelta(0)
+    """It looks at the mean price of power over so long; over no time, at the price in force."""

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, time, timedelta, tzinfo
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from autopilot.model.device import Venue
+from autopilot.model.week import Hours
 from autopilot.units import HOUR, UsdPerKwh, Watts, divide_rounded, hour_start, micros
 
+_NO_TIME = timedelta(0)
 _QUARTER = HOUR / 4
 """Every zone of today is off UTC by whole quarters of an hour, and so are the periods of a calendar."""
+KNOWN = 36
+"""Hours from the present one on for which prices by the hour are believed: day-ahead ones are published by the afternoon before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +35,9 @@ class Draw:
 
 
 @dataclass(frozen=True, slots=True)
-class Period:
-    """A part of the week with a price of its own, by local time."""
+class Period(Hours):
+    """A part of the week with a price of its own."""
 
-    days: frozenset[int]
-    """Monday is 0."""
-    start: time
-    end: time
-    """Exclusive; midnight is the end of the day. Where it is not later than the start, the period ends on the next day."""
     price: UsdPerKwh
 
     def __post_init__(self) -> None:
@@ -46,20 +46,12 @@ class Period:
                 msg = f"a tariff changes on a quarter of an hour, not at {at}"
                 raise ValueError(msg)
 
-    def holds(self, local: datetime) -> bool:
-        """Whether an instant, by local time, is in it."""
-        at, today = local.time(), local.weekday()
-        if self.start < self.end:
-            return today in self.days and self.start <= at < self.end
-        began_yesterday = (today - 1) % 7 in self.days and at < self.end
-        return began_yesterday or (today in self.days and at >= self.start)
-
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
     """Prices by the day of the week and the hour of the day. The zone knows when summer time begins and ends."""
 
-    zone: tzinfo
+    zone: ZoneInfo
     periods: tuple[Period, ...]
 
     def at(self, now: datetime) -> UsdPerKwh | None:
@@ -96,13 +88,33 @@ class PowerPrice:
         if start >= end:
             msg = f"a mean price needs time to be taken over: {start} to {end}"
             raise ValueError(msg)
-        if not self.hours and self.calendar is None:
-            return self.flat
-        total = sum(price.count * micros(span) for price, span in self.spans(start, end))
-        return UsdPerKwh(divide_rounded(total, micros(end - start)))
+        whole = micros(end - start)
+        if self.calendar is None:
+            more = sum((price - self.flat).count * micros(_shared(hour, start, end)) for hour, price in self.hours.items())
+            return UsdPerKwh(self.flat.count + divide_rounded(more, whole))
+        return UsdPerKwh(divide_rounded(sum(price.count * micros(span) for price, span in self.spans(start, end)), whole))
+
+    def hourly(self, start: datetime, count: int) -> list[UsdPerKwh]:
+        """The mean of each of so many hours from an instant on."""
+        last = max(self.hours, default=start)
+        known = count if self.calendar else min(count, max(1 - (start - last) // HOUR, 0))
+        means = [self.mean(start + hour * HOUR, start + (hour + 1) * HOUR) for hour in range(known)]
+        return means + [self.flat] * (count - known)
+
+    def foreseen(self, now: datetime) -> PowerPrice:
+        """As far as it is known at an instant: what was written down for a year is no foresight of day-ahead prices."""
+        if not self.hours:
+            return self
+        hours = [hour_start(now) + ahead * HOUR for ahead in range(KNOWN)]
+        return replace(self, hours={hour: self.hours[hour] for hour in hours if hour in self.hours})
 
     def _next(self, now: datetime) -> datetime:
         """The next instant at which the price may be another; far away where it never is."""
         if self.calendar is not None:
             return now + _QUARTER - (now - hour_start(now)) % _QUARTER
         return hour_start(now) + HOUR if self.hours else datetime.max.replace(tzinfo=UTC)
+
+
+def _shared(hour: datetime, start: datetime, end: datetime) -> timedelta:
+    """How much of an hour lies between two instants."""
+    return max(min(end, hour + HOUR) - max(start, hour), _NO_TIME)

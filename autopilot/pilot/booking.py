@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,10 +10,11 @@ from autopilot.model.device import IDLE, DeviceId, Venue
 from autopilot.model.market import Answer, Basis, Quote
 from autopilot.model.node import Observation, Phase
 from autopilot.model.power import Draw
-from autopilot.model.switch import State, Switch
+from autopilot.model.switch import Switch
+from autopilot.pilot.supplying import Supply
 from autopilot.pilot.world import World
 from autopilot.store.ledger import Entry, Kind, Meter
-from autopilot.units import ALL, Usd, UsdPerHour
+from autopilot.units import ALL, Usd, UsdPerHour, Watts
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ def mode_of(placement: Venue, seen: Observation | None, switch: Switch | None) -
         pays = [lease.pays for lease in seen.leases if lease.pays is not None]
         told = sum(pays, UsdPerHour(0)) if pays and len(pays) == len(seen.leases) else None
         return Mode(placement, lit=True, dark=False, works=seen.phase is Phase.BUSY or bool(seen.leases), pays=told, told=seen.tells_work)
-    if switch is not None and switch.state is not State.DRAINING:
+    if switch is not None and not switch.state.leaving:
         return Mode(switch.target, lit=False, dark=True)
     return Mode(placement, lit=False, dark=False)
 
@@ -56,16 +57,26 @@ def mode_of(placement: Venue, seen: Observation | None, switch: Switch | None) -
 class Booker:
     """Books the span from one tick to the next by the mode that was seen at its start."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, supply: Supply) -> None:
         self._world = world
+        self._supply = supply
         self._meter = Meter()
+        self._drawn: dict[DeviceId, Watts | None] = {}
         self._modes: dict[DeviceId, Mode] = {}
         self._since: datetime | None = None
 
     def set(self, modes: Mapping[DeviceId, Mode], now: datetime) -> None:
         """From now on the devices are doing this."""
         self._modes = dict(modes)
+        self._drawn = {device: self._reading(device, mode) for device, mode in modes.items()}
         self._since = now
+
+    def _reading(self, device: DeviceId, mode: Mode) -> Watts | None:
+        """What it draws for us: what a stranger's process draws on an idle GPU is his affair."""
+        owned = self._supply.devices.get(device)
+        if owned is None or (not mode.lit and self._world.holder(owned)):
+            return None
+        return self._world.drawn(device)
 
     def book(self, now: datetime, answers: Mapping[tuple[Venue, DeviceId], Answer]) -> list[Entry]:
         """The entries of the span since the last look; none on the first one, and none where no time has passed.
@@ -89,10 +100,19 @@ class Booker:
             entries.append(Entry(start, end, device, mode.venue, Kind.EARNED, earned, basis))
         if mode.dark:
             entries.append(Entry(start, end, device, mode.venue, Kind.DARK, Usd(0), Basis.REALISED))
-        draw = self._world.draws.get(device, Draw())
-        watts = draw.lit if mode.lit else draw.idle
+        return [*entries, *self._power(device, mode, start, end)]
+
+    def _power(self, device: DeviceId, mode: Mode, start: datetime, end: datetime) -> Iterator[Entry]:
+        """What was drawn: as it was measured at the start of the span, else as it is known of the venue."""
+        measured, basis = self._drawn.get(device), Basis.REALISED
+        if measured is None:
+            draw, basis = self._supply.draws.get(device, Draw()), Basis.ESTIMATE
+            watts = draw.at(mode.venue) if mode.lit else draw.idle
+        else:
+            watts = measured
+            if not mode.dark:
+                self._supply.note(device, mode.venue if mode.lit else IDLE, measured, end - start)
         if watts:
             key = (Kind.POWER, device, mode.venue)
-            pieces = (self._meter.run(key, watts * price, span) for price, span in self._world.power.spans(start, end))
-            entries.append(Entry(start, end, device, mode.venue, Kind.POWER, sum(pieces, Usd(0)), Basis.ESTIMATE))
-        return entries
+            pieces = (self._meter.run(key, watts * price, span) for price, span in self._supply.power.spans(start, end))
+            yield Entry(start, end, device, mode.venue, Kind.POWER, sum(pieces, Usd(0)), basis)

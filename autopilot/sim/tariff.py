@@ -10,11 +10,14 @@ from pathlib import Path
 
 from autopilot.errors import DataError
 from autopilot.model.power import PowerPrice
-from autopilot.units import HOUR, UsdPerKwh
+from autopilot.units import HOUR, UsdPerKwh, divide_rounded
 
 
 def read_tariff(path: Path, start: datetime, end: datetime) -> PowerPrice:
-    """The prices of ``timestamp,usd_per_kwh``, CSV or CSV.gz. Raises DataError, also where an hour of the span is not covered."""
+    """The prices of ``timestamp,usd_per_kwh``, CSV or CSV.gz, and their mean for the hours that are not known yet at the time.
+
+    Raises DataError, also where an hour of the span is not covered.
+    """
     try:
         raw = path.read_bytes()
         text = (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode("utf-8-sig")
@@ -36,7 +39,8 @@ def read_tariff(path: Path, start: datetime, end: datetime) -> PowerPrice:
         if hour not in hours:
             raise DataError(f"{path}: has no price for {hour:%Y-%m-%dT%H:%MZ}; cut the backtest with --start and --end")
         hour += HOUR
-    return PowerPrice(hours={hour: price for hour, price in hours.items() if start <= hour < end})
+    mean = UsdPerKwh(divide_rounded(sum(price.count for price in hours.values()), len(hours)))
+    return PowerPrice(mean, {hour: price for hour, price in hours.items() if hour >= start})
 
 
 def _hour(path: Path, line: int, row: dict[str, str]) -> tuple[datetime, UsdPerKwh]:

@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autopilot_strategies.experts import Panel
-from autopilot_strategies.plans import Entry, Targets
+from autopilot_strategies.plans import Entry
 from autopilot_strategies.safeguard import REGAINED, budget, slack
 from autopilot_strategies.signals import Floats
+from autopilot_strategies.targets import Targets
 
 Places = NDArray[np.int64]
 
@@ -30,7 +31,7 @@ HEARD = 14 * 24
 QUORUM = 0.5
 """The share of the vote for leaving that is enough."""
 _DAY = 24
-_KEPT_PROFIT = 0.5 ** (1 / (365 * _DAY))
+_KEPT_PROFIT = 0.5 ** (1 / (2 * 365 * _DAY))
 _KEPT_RATE = 0.5 ** (1 / (10 * _DAY))
 _LEAST_COST = 0.25
 """Hours: a smaller cost of a switch counts as so much."""
@@ -48,7 +49,7 @@ class Accounts:
     busy: Places
     """Hours until the next decision."""
     profit: Floats
-    """USD, discounted with a half-life of a year."""
+    """USD, discounted with a half-life of two years."""
     weights: Floats
     """Of the experts, as of the last midnight (UTC)."""
     income: float

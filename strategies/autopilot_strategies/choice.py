@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import NamedTuple
 
-from autopilot.economics import serving_power
+from autopilot.economics import power_price, serving_watts
 from autopilot.model.device import IDLE, Device, Venue
 from autopilot.model.kernel import Alarm, Kernel, Offers, Seat
 from autopilot.model.plan import Decision, Hold, Move, Plan, PlanId
@@ -70,17 +70,17 @@ class Sight:
         return all(math.isnan(rate) for rate in self.offers.rates[1:])
 
 
-def look(view: View, device: Device) -> Sight | Choice:
-    """What a kernel needs; or the choice to stay, where the present venue did not answer."""
+def look(view: View, device: Device, stay: timedelta = _NO_TIME) -> Sight | Choice:
+    """What a kernel needs, with the power of a stay; or the choice to stay, where the present venue did not answer."""
     here = view.venue(device)
     if not view.answered(here, device):
         return Choice(here, f"stay at {here}: it gave no answer, and leaving would be a guess")
     venues = [IDLE, *sorted(venue for venue, owner in view.quotes if owner == device.id)]
     quotes = [view.quote(venue, device) for venue in venues[1:]]
-    costs = [view.cost(device, venue) for venue in venues]
+    costs, price = [view.cost(device, venue) for venue in venues], power_price(view, stay)
     offers = Offers(
         [0.0, *(math.nan if quote is None else float(quote.expected) for quote in quotes)],
-        [0.0, *[float(serving_power(view, device))] * len(quotes)],
+        [float(serving_watts(view, device, venue) * price) for venue in venues],
         [cost.dark / HOUR for cost in costs],
         [float(cost.cash) for cost in costs],
     )

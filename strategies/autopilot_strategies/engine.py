@@ -13,8 +13,9 @@ import numpy as np
 
 from autopilot_strategies.accounts import Accounts
 from autopilot_strategies.experts import Cast, Panel, panel, tables
-from autopilot_strategies.plans import Entry, Outlook, Targets
+from autopilot_strategies.plans import Entry, Outlook, Power
 from autopilot_strategies.signals import Floats, Readings, Signals
+from autopilot_strategies.targets import Targets
 
 _AT_ONCE, _WITH_LOCKS = 480, 48
 """Hours that are worked on together, and where venues ask for a stay: it bounds the memory, and changes nothing else."""
@@ -80,14 +81,18 @@ class Engine:
             table=decided[-1:],
         )
 
-    def ballot(self, factors: Floats, power: float) -> tuple[Targets, Outlook]:
+    def ballot(self, factors: Floats, power: Power) -> tuple[Targets, Outlook]:
         """What every expert would do now, (rows, experts, places), for each row of factors by which the venues' rates are multiplied.
 
-        ``power`` is what serving costs, in USD/h. Nothing may be asked before the first hour.
+        Nothing may be asked before the first hour.
         """
         levels = self.levels * factors[:, None]
         return tables(self.readings.scaled(factors), levels, self.cast.anchors, self.entry, power)
 
-    def low(self, factors: Floats, power: float) -> Outlook:
+    def low(self, factors: Floats, power: Power) -> Outlook:
         """The outlook if every rate came out at the low end of its forecast, for one row of factors as above."""
         return Outlook.of(self.lows * factors[:, None], self.cast.anchors, self.readings.scaled(factors), power)
+
+    def base(self, factors: Floats, power: Power) -> Outlook:
+        """The outlook if nothing is believed but the rates that the base rule looks at, likewise."""
+        return Outlook.net(self.readings.scaled(factors).filtered[:, :1], power)

@@ -12,8 +12,9 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from autopilot_strategies.plans import HAIRCUTS, HORIZONS, Entry, Outlook, Targets, first_best, plan, to_leave
+from autopilot_strategies.plans import FREE, HAIRCUTS, HORIZONS, Entry, Outlook, Power, plan
 from autopilot_strategies.signals import AVERAGES, FILTERS, Floats, Readings
+from autopilot_strategies.targets import Targets, beyond, everywhere, led
 
 PREMIUMS = (0.0, 0.4, 0.8, 1.6)
 """How much plans dread a stay that cannot be cut short, where some venue asks for one."""
@@ -21,8 +22,6 @@ LEADS = (0.03, 0.1, 0.2)
 """By which the best must lead the present place."""
 _FAST = len(AVERAGES) - 1
 """The averages that the fixed leads look at; the slow rule has the last one."""
-_EVER = np.array([1.0, 2.0])
-"""Hours ahead of a forecast that never changes."""
 
 _PLANS = [f"{horizon:g} h{'' if haircut == 1 else f' at {haircut:g}'}" for horizon in HORIZONS for haircut in HAIRCUTS]
 _LEADS = [f"lead {100 * lead:g} % on {hours:g} h" for hours in AVERAGES[:_FAST] for lead in LEADS]
@@ -78,14 +77,13 @@ def panel(*, locks: bool = False) -> Panel:
     return Panel(tuple(names), prior, horizon, free, len(names) - len(FILTERS))
 
 
-def tables(readings: Readings, levels: Floats, anchors: Floats, entry: Entry, power: float = 0.0) -> tuple[Targets, Outlook]:
+def tables(readings: Readings, levels: Floats, anchors: Floats, entry: Entry, power: Power = FREE) -> tuple[Targets, Outlook]:
     """What every expert would do (hours, experts, places), and the outlook that the first family plans on."""
-    outlook = Outlook.of(levels, anchors, readings, power)
-    lasting = Outlook.of(np.repeat(readings.level[:, None], 2, axis=1), _EVER, readings, power)
+    outlook, lasting = Outlook.of(levels, anchors, readings, power), Outlook.lasting(readings, power)
     plans = _plans(Outlook(np.concatenate((outlook.path, lasting.path))), readings, entry)
-    fast = lead(readings.income[:, :_FAST] - power, LEADS)
-    slow = lead(readings.income[:, _FAST:] - power, LEADS[:1])
-    return np.concatenate((plans, fast, slow, band(readings, entry, power)), axis=1), outlook
+    fast = _leads(readings.income[:, :_FAST] - power.now, LEADS)
+    slow = _leads(readings.income[:, _FAST:] - power.now, LEADS[:1])
+    return np.concatenate((plans, fast, slow, _bands(readings, entry, power)), axis=1), outlook
 
 
 def _plans(outlooks: Outlook, readings: Readings, entry: Entry) -> Targets:
@@ -95,31 +93,23 @@ def _plans(outlooks: Outlook, readings: Readings, entry: Entry) -> Targets:
     return np.concatenate(np.split(plan(outlooks, entry), 2), axis=1)
 
 
-def lead(rates: Floats, leads: tuple[float, ...]) -> Targets:
-    """To the best (hours, averages, venues) that leads the present place by a share: (hours, averages x leads, places)."""
-    worth = _with_idle(rates)[:, :, None]
-    needed = worth + np.array(leads)[:, None] * np.abs(worth)
-    best = np.broadcast_to(worth, needed.shape)
-    found = to_leave(needed, best)
-    return found.reshape(len(rates), -1, worth.shape[-1])
+def _leads(rates: Floats, leads: tuple[float, ...]) -> Targets:
+    """For averages (hours, averages, venues): (hours, averages x leads, places)."""
+    by_rate = np.repeat(_places_first(_with_idle(rates)), len(leads), axis=2)
+    return everywhere(led(by_rate, np.tile(leads, rates.shape[1])), by_rate)
 
 
-def band(readings: Readings, entry: Entry, power: float) -> Targets:
-    """Move when the filtered difference exceeds the cube root of 3/2 q S: (hours, filters, places).
+def _bands(readings: Readings, entry: Entry, power: Power) -> Targets:
+    """(hours, filters, places)."""
+    rates = _places_first(_with_idle(readings.filtered - power.now))
+    restless = np.zeros((len(rates), *rates.shape))
+    restless[1:, 1:] = readings.restless.transpose(2, 3, 0, 1)
+    dark, cash = entry.dark[:, None, None], entry.cash[:, None, None]
+    return everywhere(rates, beyond(rates[:, None], restless, dark[:, None], cash[:, None]))
 
-    q is the variance of the difference's innovation in an hour, S the cost of the move. It is the half-width of the no-trade
-    region of a random walk at a small cost: Rogers, Why is the effect of proportional transaction costs O(delta^(2/3))?, 2004.
-    """
-    worth = _with_idle(readings.filtered - power)
-    restless = np.zeros((*worth.shape, worth.shape[-1]))
-    restless[:, :, 1:, 1:] = readings.restless
-    cost = entry.dark * np.maximum(worth, 0.0) + entry.cash
-    margin = np.cbrt(1.5 * restless * cost[:, :, None, :])
-    going = worth[:, :, None, :] - margin  # from the third axis to the fourth
-    places = np.arange(worth.shape[-1])
-    best = first_best(going)
-    gain = np.take_along_axis(going, best[..., None], axis=-1)[..., 0]
-    return np.where(gain > worth, best, places).astype(np.int16)
+
+def _places_first(rates: Floats) -> Floats:
+    return np.ascontiguousarray(np.moveaxis(rates, -1, 0))
 
 
 def _with_idle(rates: Floats) -> Floats:

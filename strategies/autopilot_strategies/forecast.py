@@ -9,7 +9,8 @@ Where venues have few places or pay each further GPU less, ``seating`` places al
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -19,7 +20,7 @@ from autopilot.model.device import Device, DeviceId, Venue
 from autopilot.model.history import History
 from autopilot.model.plan import Decision, EntryCost
 from autopilot.model.view import View
-from autopilot.units import HOUR
+from autopilot.units import HOUR, UsdPerHour
 from autopilot_strategies import hiring, seating
 from autopilot_strategies.ballot import Ballot, Worth, as_realised, count_out
 from autopilot_strategies.choice import Choice, decide_each
@@ -29,6 +30,7 @@ from autopilot_strategies.forecasting import Lesson as Trees
 from autopilot_strategies.hours import Span
 from autopilot_strategies.plans import Entry
 from autopilot_strategies.signals import Floats
+from autopilot_strategies.tariffs import Tariff
 
 _NEARLY = 0.05
 """Costs that differ by less, as a share, do not make what was learned with them void."""
@@ -112,8 +114,8 @@ class Forecast:
 
     def decide(self, view: View) -> Decision:
         """Move every device for which the experts vote so."""
-        lessons = self._all_lessons(view)
-        seated = self._seated(view, lessons) if seating.limited(view) else {}
+        lessons, tariff = self._all_lessons(view), Tariff.of(view)
+        seated = self._seated(view, lessons, tariff) if seating.limited(view) else {}
         counted: dict[tuple[str, Ballot], Choice] = {}  # equal devices at one place are asked about once
 
         def choose(device: Device) -> Choice:
@@ -126,7 +128,7 @@ class Forecast:
                 return Choice(here, f"stay at {here}: no rate is known yet")
             if not view.answered(here, device):
                 return Choice(here, f"stay at {here}: it gave no answer, and leaving would be a guess")
-            ballot = Ballot.of(view, device, lesson.venues, self._worth)
+            ballot = Ballot.of(view, device, lesson.venues, self._worth, tariff)
             if (device.model, ballot) not in counted:
                 counted[device.model, ballot] = count_out(ballot, lesson.engine)
             return counted[device.model, ballot]
@@ -141,6 +143,16 @@ class Forecast:
             yield f"{model}: most votes have " + ", ".join(f"{engine.panel.names[k]} ({engine.accounts.weights[k]:.0%})" for k in first)
             if isinstance(engine.cast, Levels):
                 yield from engine.cast.forecaster.skill().lines()
+
+    def foreseen(self, view: View, device: Device) -> Mapping[Venue, UsdPerHour]:
+        """By the forecast over the time that the plans look ahead, by their weight; nothing where venues pay by the job."""
+        lesson = self._all_lessons(view).get(device.model)
+        if lesson is None or hiring.hires(view, device):
+            return {}
+        ballot = Ballot.of(view, device, lesson.venues, self._worth, Tariff.of(view))
+        outlook = lesson.engine.ballot(np.array([ballot.factors]), ballot.bill.power())[1]
+        means = {venue: outlook.mean(0, place, lesson.engine.ahead) for place, venue in enumerate(ballot.places) if place}
+        return {venue: UsdPerHour.nearest(mean) for venue, mean in means.items() if math.isfinite(mean)}
 
     def fit(self, history: History) -> Self:
         """A copy that knows the history by heart. One that does not decides the same, only later."""
@@ -159,7 +171,7 @@ class Forecast:
         found = {model: self._lesson(view, device) for model, device in first.items()}
         return {model: lesson for model, lesson in found.items() if lesson}
 
-    def _seated(self, view: View, lessons: dict[str, Lesson]) -> dict[DeviceId, Choice]:
+    def _seated(self, view: View, lessons: dict[str, Lesson], tariff: Tariff) -> dict[DeviceId, Choice]:
         """All devices of which it is known what they would earn, over the shortest time that any of them is planned for."""
         known = [device for device in view.free() if view.answered(view.venue(device), device)]
         waiting = [device for device in known if hiring.hires(view, device)]
@@ -169,7 +181,7 @@ class Forecast:
         for device in known:
             lesson = lessons.get(device.model)
             if device.id not in worths and lesson:
-                ballot = Ballot.of(view, device, lesson.venues, self._worth)
+                ballot = Ballot.of(view, device, lesson.venues, self._worth, tariff)
                 if (device.model, ballot) not in equal:
                     equal[device.model, ballot] = seating.forecast(ballot, lesson.engine, hours)
                 worths[device.id] = equal[device.model, ballot]

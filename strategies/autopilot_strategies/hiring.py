@@ -6,18 +6,19 @@ that goes on unrewarded needs no timer to be given up: with every hour of it, th
 A device that runs a job is told to drain as soon as the rule would leave: the job is paid to its end, and the moment between
 two jobs may be too short to be seen. Where the job may be broken, a drain that takes too long would break it. That is risked
 only if it pays: if what the best venue earns more than the job's locked pay, over the time that the job is known to take yet,
-exceeds all costs and forfeits.
+exceeds all costs and forfeits. Once it drains, a job that is nearly over is no reason to call it back.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
-from autopilot import occupancy, realised
-from autopilot.model.device import Device, Venue
-from autopilot.model.node import Lease
+from autopilot import occupancy
+from autopilot.belief import believed
+from autopilot.model.device import Device
+from autopilot.model.node import Lease, Phase
 from autopilot.model.view import View
 from autopilot.occupancy import Belief
 from autopilot.units import HOUR, Usd
@@ -33,32 +34,20 @@ def hires(view: View, device: Device) -> bool:
     return any(occupancy.for_jobs(quote) for quote in view.offers(device).values())
 
 
-def believed(view: View, device: Device, venue: Venue) -> Belief | None:
-    """What the venue is worth to the device, by the job or not, less what it is known to pay less than it quotes.
-
-    None where it offers nothing, or did not answer.
-    """
-    quote = view.quote(venue, device)
-    if quote is None:
-        return None
-    belief, known = occupancy.believed(quote, view.experience, device), view.experience.realised.get((venue, device.model))
-    share = realised.factor(known)
-    return belief if share == 1.0 else replace(belief, rate=belief.rate * share, evidence=f"{belief.evidence}, {realised.said(known)}")
-
-
 def choose(view: View, device: Device) -> Choice:
     """The move whose gain over the horizon exceeds its cost by most, if it does, by what is believed of every venue."""
-    sight = look(view, device)
+    sight = look(view, device, RULE.horizon * HOUR)
     if isinstance(sight, Choice):
         return sight
     beliefs = [believed(view, device, venue) for venue in sight.venues]
     rates = [0.0, *(math.nan if belief is None else belief.rate for belief in beliefs[1:])]
     best: Best = choose_payback(RULE, sight.seat, sight.offers._replace(rates=rates), ())
     case = _Case(sight, best, beliefs)
-    leases = view.placements[device.id].seen.leases
-    if best.place != best.there or not leases:
+    seen = view.placements[device.id].seen
+    if best.place != best.there or not seen.leases:
         return case.choice()
-    if any(lease.breakable for lease in leases) and not all(case.breaking_pays(lease, view.now) for lease in leases):
+    risky = any(lease.breakable for lease in seen.leases) and seen.phase is not Phase.DRAINING
+    if risky and not all(case.breaking_pays(lease, view.now) for lease in seen.leases):
         return case.wait()
     return case.choice("when its job is done, ")
 

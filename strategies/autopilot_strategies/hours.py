@@ -74,7 +74,7 @@ class Span:
         if not every:
             return None
         first, end = min(seen.first for seen in every), max(seen.newest[-1][0] for seen in every) + 1
-        start = max(first, (end - KEPT) // _QUARTER * _QUARTER) if end - first > KEPT else first
+        start = start_of(first, end)
         whole = max(min(seen.whole for seen in every), end - _LATE, start)
         return cls(tuple(folds), start, min(whole, end), end, tuple(seen.newest for seen in every))
 
@@ -84,10 +84,15 @@ class Span:
         for column, venue in enumerate(self.venues):
             near = start > self.end - WINDOW and start > self.start
             points: Iterable[Rate] = self.recent[column] if near else _all(history, venue, model)
-            for hour, rate in _bridged(points, self.end):
+            for hour, rate in _bridged(points, self.start, self.end):
                 if start <= hour < end:
                     table[hour - start, column] = rate
         return table
+
+
+def start_of(first: int, end: int) -> int:
+    """The first hour that is looked at before this end, of those that are known of."""
+    return max(first, (end - KEPT) // _QUARTER * _QUARTER) if end - first > KEPT else first
 
 
 def hour_of(as_of: datetime) -> int:
@@ -100,12 +105,17 @@ def _all(history: History, venue: Venue, model: str) -> Iterator[Rate]:
         yield hour_of(point.as_of), nan if point.rate is None else float(point.rate)
 
 
-def _bridged(points: Iterable[Rate], end: int) -> Iterator[Rate]:
-    """With the last rate once more in a single hour of silence: answers that come a little later each time may skip one."""
+def _bridged(points: Iterable[Rate], start: int, end: int) -> Iterator[Rate]:
+    """With the last rate once more in a single hour of silence: answers that come a little later each time may skip one.
+
+    Likewise with the first rate once before, where the first answer of all came just before the hour, and this one just after it.
+    """
     before: Rate | None = None
     for point in points:
         if before and point[0] > before[0] + 1:
             yield before[0] + 1, before[1]
+        if not before and point[0] == start + 1:
+            yield start, point[1]
         yield point
         before = point
     if before and before[0] + 1 < end and not isnan(before[1]):

@@ -4,9 +4,9 @@ From venue *i* to the best *j* when::
 
     (g_j - g_i - theta * |g_i|) * H  >  d_j * g_j + f_j
 
-with *g* the net rate over doing nothing, *d* the dark time and *f* the cash that the move costs. Both sides are money; a dark
-hour at a venue that would lose money is no gain. The margin is a share of the *size* of the present rate: a venue that loses
-money is not clung to, and not fled from by a multiplied loss either.
+with *g* the net rate over doing nothing, at the mean price of power over the horizon *H*; *d* the dark time and *f* the cash that the
+move costs. Both sides are money; a dark hour at a venue that would lose money is no gain. The margin is a share of the *size* of the
+present rate: a venue that loses money is not clung to, and not fled from by a multiplied loss either.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class Payback:
     @property
     def kernel(self) -> Kernel:
         theta = float(self.theta)
-        return Kernel(choose_payback, Patience(theta, self.horizon / HOUR), alarm=Alarm(net_lead, theta))
+        return Kernel(choose_payback, Patience(theta, self.horizon / HOUR), alarm=Alarm(net_lead, theta), stay=self.horizon)
 
     def decide(self, view: View) -> Decision:
         """Move every device whose best move pays back."""
@@ -100,10 +100,10 @@ class Payback:
         return self
 
     def _choose(self, view: View, device: Device) -> Choice:
-        sight = look(view, device)
+        kernel = self.kernel
+        sight = look(view, device, kernel.stay)
         if isinstance(sight, Choice):
             return sight
-        kernel = self.kernel
         best: Best = kernel.choose(kernel.setting, sight.seat, sight.offers, ())
         here, venue = sight.here, sight.venues[best.there]
         place = f"{here} ({best.own:.4g} $/h net)"

@@ -8,14 +8,12 @@ at first and longer later on. Column 0 of every table is idle. One pass serves o
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from autopilot_strategies.signals import Floats, Readings
-
-Targets = NDArray[np.int16]
-"""(hours, experts, places): where to go from every place; the place itself, to stay."""
+from autopilot_strategies.targets import Targets, everywhere, highest
 
 HORIZONS = (3.0, 6.0, 12.0, 24.0, 48.0, 96.0, 192.0, 384.0)
 """Hours."""
@@ -28,8 +26,21 @@ _MIDDLES = _EDGES[:-1] + (BLOCKS + 1) / 2
 """Hours from the newest known row to the middle of each block: the first block is the row after it."""
 _IMPATIENCE = 0.15
 """A plan of horizon H counts an hour by 1 - 0.15 / H less for every hour that it lies ahead."""
-_EQUAL = 1e-9
-"""What differs by less, as a share, is the same: of equals the first place counts."""
+_EVER = np.array([1.0, 2.0])
+"""Hours ahead of a forecast that never changes."""
+
+
+class Power(NamedTuple):
+    """What serving adds to the power bill, USD/h."""
+
+    now: Floats
+    """At the price in force (venues)."""
+    ahead: Floats
+    """At the mean price of each block (blocks, venues)."""
+
+
+FREE = Power(np.zeros(1), np.zeros((1, 1)))
+"""Power that costs nothing."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,7 +82,7 @@ class Outlook:
     """(hours, blocks, places), USD/h."""
 
     @classmethod
-    def of(cls, levels: Floats, anchors: Floats, readings: Readings, power: float) -> Outlook:
+    def of(cls, levels: Floats, anchors: Floats, readings: Readings, power: Power) -> Outlook:
         """From levels (hours, anchors, venues) at hours ahead, and the chance that the venue has a rate at all by then.
 
         Between two anchors the level is interpolated in the logarithm of time. The chance is that of a two-state chain: it
@@ -84,8 +95,18 @@ class Outlook:
         usual = readings.back / (readings.back + readings.gone)
         memory = np.clip(1 - readings.back - readings.gone, 0.0, 1.0)[:, None] ** _MIDDLES[:, None]
         chance = usual[:, None] + (readings.present - usual)[:, None] * memory
-        venues = np.maximum(np.nan_to_num(level), 0.0) * chance - power
+        return cls.net(np.maximum(np.nan_to_num(level), 0.0) * chance, power)
+
+    @classmethod
+    def net(cls, rates: Floats, power: Power) -> Outlook:
+        """From rates (hours, blocks, venues), or (hours, 1, venues) where they do not change."""
+        venues = np.broadcast_to(rates, (len(rates), len(BLOCKS), rates.shape[2])) - power.ahead
         return cls(np.concatenate((np.zeros((*venues.shape[:2], 1)), venues), axis=2))
+
+    @classmethod
+    def lasting(cls, readings: Readings, power: Power) -> Outlook:
+        """From levels that do not change."""
+        return cls.of(np.repeat(readings.level[:, None], 2, axis=1), _EVER, readings, power)
 
     def mean(self, row: int, place: int, hours: float) -> float:
         """The mean over the next hours, USD/h."""
@@ -103,62 +124,59 @@ def braked(outlook: Outlook, low: Outlook, entry: Entry, move: tuple[int, int], 
     return worst * hours < entry.paid(there, outlook.mean(0, there, hours)) and worst < low.mean(0, here, hours)
 
 
-def first_best(worth: Floats) -> NDArray[np.intp]:
-    """The place that is worth most, along the last axis; of equals the first."""
-    best = worth.max(axis=-1, keepdims=True)
-    found: NDArray[np.intp] = (worth >= best - _EQUAL * np.abs(best)).argmax(axis=-1)
-    return found
+class Aim(NamedTuple):
+    """What a plan goes by; arrays where there are many."""
 
-
-def to_leave(worth: Floats, going: Floats) -> Targets:
-    """Stay where that is worth as much as the best that going brings (..., places)."""
-    places = np.arange(worth.shape[-1])
-    best = going.max(axis=-1, keepdims=True)
-    return np.where(best > worth + _EQUAL * np.abs(worth), first_best(going)[..., None], places).astype(np.int16)
+    horizon: Any
+    """Hours."""
+    haircut: Any
+    """The share of a gain that is counted."""
 
 
 def plan(outlook: Outlook, entry: Entry) -> Targets:
     """What the plan of each premium, horizon and haircut would do: (hours, premiums x horizons x haircuts, places)."""
-    hours, _, places = outlook.path.shape
-    premiums, plans = 1 if entry.cash.ndim == 1 else entry.cash.shape[1], len(HORIZONS) * len(HAIRCUTS)
-    horizons, haircuts = np.tile(np.repeat(HORIZONS, len(HAIRCUTS)), premiums), np.tile(HAIRCUTS, premiums * len(HORIZONS))
-    cash = entry.cash if premiums == 1 else np.repeat(entry.cash, plans, axis=1)
-    worth = going = np.zeros((hours, len(horizons), places))
-    ahead = worth
-    kept = (1 - _IMPATIENCE / horizons)[:, None]
-    stay = _Stay(entry.stay, kept, worth) if entry.locks else None
-    for block in range(len(BLOCKS) - 1, -1, -1):
-        length = np.clip(horizons - _EDGES[block], 0.0, BLOCKS[block])[:, None]
-        rate = outlook.path[:, block][:, None]
-        worth = rate * length + kept**length * ahead
-        arrived = stay.arrived(block, rate * length) if stay else worth
-        going = arrived - (entry.dark * np.maximum(rate, 0.0) + cash) / haircuts[:, None]
-        ahead = np.maximum(worth, going.max(axis=2, keepdims=True))
-        if stay:
-            stay.choose(block, ahead)
-    return to_leave(worth, going)
+    premiums = 1 if entry.cash.ndim == 1 else entry.cash.shape[1]
+    aim = Aim(np.tile(np.repeat(HORIZONS, len(HAIRCUTS)), premiums), np.tile(HAIRCUTS, premiums * len(HORIZONS)))
+    cash = entry.cash[:, None, None]
+    if entry.cash.ndim > 1:
+        cash = np.repeat(np.moveaxis(entry.cash, 2, 0), len(aim.horizon) // premiums, axis=2)
+    path = np.ascontiguousarray(outlook.path.transpose(2, 1, 0))[..., None]
+    return everywhere(*weighed(aim, path, entry.dark[:, None, None], cash, entry.stay))
 
 
-class _Stay:
-    """What arriving is worth where one must stay: never to leave again, and to be free to do so from the end of the stay on.
+def weighed(aim: Aim, path: Any, dark: Any, cash: Any, stay: Any) -> tuple[Any, Any]:
+    """What staying in each place is worth to a plan, and what going there is, by a path of rates (places, blocks) and the costs by place.
 
-    It is told the blocks from the last to the first. Within a block the worth of being free is interpolated.
+    As in ``targets``: a rate may be an array (hours, 1), and the aim one of experts.
     """
+    nothing = np.zeros_like(path[:, 0] * aim.horizon)
+    staying, going, ahead, ever = nothing.copy(), nothing.copy(), nothing.copy(), nothing.copy()
+    tied, kept = stay.max() > 1.0, 1 - _IMPATIENCE / aim.horizon
+    free = np.zeros((len(_EDGES) if tied else 0,) + nothing.shape)  # noqa: RUF005  # numba adds tuples, and unpacks none
+    for block in range(len(BLOCKS) - 1, -1, -1):
+        rates, length = path[:, block], np.minimum(np.maximum(aim.horizon - _EDGES[block], 0.0), BLOCKS[block])
+        staying[:] = rates * length + kept**length * ahead
+        going[:] = staying
+        if tied:
+            ever[:] = rates * length + kept ** BLOCKS[block] * ever
+            for place in range(len(stay)):
+                going[place] = ever[place] + _released(block, kept, stay[place], free[:, place])
+        going -= (dark * np.maximum(rates, 0.0) + cash) / aim.haircut
+        ahead[:] = np.maximum(staying, highest(going))
+        if tied:
+            free[block] = ahead - ever
+    return staying, going
 
-    def __init__(self, stay: Floats, kept: Floats, nothing: Floats) -> None:
-        self._stay, self._kept, self._ever = stay, kept, nothing
-        self._free = np.zeros((len(_EDGES), *nothing.shape))
 
-    def arrived(self, block: int, income: Floats) -> Floats:
-        """At the start of a block that pays so much in each place: (hours, plans, places)."""
-        self._ever = income + self._kept ** BLOCKS[block] * self._ever
-        stay = np.maximum(self._stay, BLOCKS[block])
-        end = np.minimum(_EDGES[block] + stay, _EDGES[-1])
-        last = np.clip(np.searchsorted(_EDGES, end, side="right") - 1, 0, len(BLOCKS) - 1)
-        share = (end - _EDGES[last]) / BLOCKS[last]
-        before, after = (np.moveaxis(self._free[edge, :, :, np.arange(len(stay))], 0, -1) for edge in (last, last + 1))
-        return np.asarray(self._ever + self._kept**stay * ((1 - share) * before + share * after))
+def _released(block: int, kept: Any, stay: float, free: Any) -> Any:
+    """What being let go at the end of a stay is worth more at its start, in this block, than never to leave again.
 
-    def choose(self, block: int, ahead: Floats) -> None:
-        """The best that can be made of being in each place at the start of the block, free to leave."""
-        self._free[block] = ahead - self._ever
+    ``free`` has what that is worth at the start of every block. Within a block it is interpolated.
+    """
+    hours = max(stay, BLOCKS[block])
+    end = min(_EDGES[block] + hours, _EDGES[-1])
+    last = block
+    while last < len(BLOCKS) - 1 and _EDGES[last + 1] <= end:
+        last += 1
+    share = (end - _EDGES[last]) / BLOCKS[last]
+    return kept**hours * ((1 - share) * free[last] + share * free[last + 1])

@@ -11,13 +11,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from autopilot.economics import serving_power
+from autopilot.belief import believed
+from autopilot.economics import power_price, serving_watts
 from autopilot.model.device import IDLE, Device, DeviceId, Venue
 from autopilot.model.market import ROOMY
 from autopilot.model.view import View
 from autopilot.units import HOUR
-from autopilot_strategies import hiring
-from autopilot_strategies.ballot import Ballot
+from autopilot_strategies.ballot import Ballot, elect, on_offer
 from autopilot_strategies.capacity import Worth, assign
 from autopilot_strategies.choice import Choice
 from autopilot_strategies.engine import Engine
@@ -33,27 +33,33 @@ def limited(view: View) -> bool:
 
 
 def forecast(ballot: Ballot, engine: Engine, hours: float) -> Worths:
-    """By the forecast of the next hours. A device that may not leave yet is worth something only where it is."""
+    """By the forecast of the next hours, or by what the base rule looks at where the guard follows that.
+
+    A device that may not leave yet is worth something only where it is.
+    """
     factors, entry, here = np.array([ballot.factors]), engine.entry, ballot.place
-    outlook, low = engine.ballot(factors, ballot.power)[1], engine.low(factors, ballot.power)
+    power = ballot.bill.power()
+    decided, outlook = engine.ballot(factors, power)
+    guarded = elect(engine, on_offer(ballot, decided)[0], here).guarded
+    outlook, low = (engine.base(factors, power),) * 2 if guarded else (outlook, engine.low(factors, power))
     worths = {}
     for place, venue in enumerate(ballot.places):
         free = ballot.open[place] and not ballot.locked and not braked(outlook, low, entry, (here, place), hours)
         if place == here or free:
-            net, power = outlook.mean(0, place, hours), ballot.power if place else 0.0
+            net, drawn = outlook.mean(0, place, hours), ballot.bill.mean(place, hours)
             moving = 0.0 if place == here else entry.paid(place, net)
-            worths[ballot.here if place == here else venue] = Worth(max(net + power, 0.0) * hours, power * hours + moving)
+            worths[ballot.here if place == here else venue] = Worth(max(net + drawn, 0.0) * hours, drawn * hours + moving)
     return worths
 
 
 def hired(view: View, device: Device, hours: float) -> Worths:
     """By what is believed of being hired. A job that could be broken is not."""
-    here, power = view.venue(device), float(serving_power(view, device))
+    here, price = view.venue(device), power_price(view, hours * HOUR)
     bound = any(lease.breakable for lease in view.placements[device.id].seen.leases)
     worths = {}
     for venue in [here] if bound else sorted({IDLE, here, *view.offers(device)}):
-        belief, cost = hiring.believed(view, device, venue), view.cost(device, venue)
-        rate, drawn = belief.rate if belief else 0.0, 0.0 if venue == IDLE else power
+        belief, cost = believed(view, device, venue), view.cost(device, venue)
+        rate, drawn = belief.rate if belief else 0.0, float(serving_watts(view, device, venue) * price)
         moving = 0.0 if venue == here else cost.dark / HOUR * max(rate - drawn, 0.0) + float(cost.cash)
         worths[venue] = Worth(max(rate, 0.0) * hours, drawn * hours + moving)
     return worths

@@ -17,6 +17,7 @@ from autopilot.model.device import DeviceId, Venue
 from autopilot.model.experience import Experience, Realised
 from autopilot.model.market import Quote
 from autopilot.model.node import Payout
+from autopilot.model.power import Draw
 from autopilot.plugins import make_strategy
 from autopilot.realised import factor, said
 from autopilot.sim.panel import Panel
@@ -24,7 +25,7 @@ from autopilot.store.context import unpack_realised
 from autopilot.store.store import Store
 from autopilot.testing.views import MODEL, START, device, venue, view
 from autopilot.testing.worlds import Fleet
-from autopilot.units import HOUR, Share, Usd, UsdPerHour
+from autopilot.units import HOUR, Share, Usd, UsdPerHour, UsdPerKwh
 from autopilot_strategies.hiring import believed
 
 AKASH, NOSANA, GPU = venue("akash"), venue("nosana"), device()
@@ -150,7 +151,7 @@ def test_rates_explain_says_what_was_paid() -> None:
     fleet = served("0.30")
     known = unpack_realised(fleet.store.journal.newest_context())
     offer = Offer(GPU, fleet.wishes.views[-1].quotes[AKASH, GPU.id], UsdPerHour(0))
-    lines = [list(explained(offer, Survey(START, [offer], {}, UsdPerHour(0)), Experience(realised=each))) for each in (known, {})]
+    lines = [list(explained(offer, Survey(START, [offer], {}, Draw(), UsdPerKwh(0)), Experience(realised=each))) for each in (known, {})]
 
     assert fleet.wishes.views[-1].experience.realised == known
     assert f"  {said(known[AKASH, MODEL])}" in lines[0]

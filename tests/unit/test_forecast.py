@@ -19,7 +19,7 @@ from autopilot_strategies.engine import Engine
 from autopilot_strategies.forecast import Forecast, Levels, entry_of
 from autopilot_strategies.forecasting import Forecaster
 from autopilot_strategies.hours import Span, hour_of
-from autopilot_strategies.plans import Entry, Outlook, braked, plan
+from autopilot_strategies.plans import FREE, Entry, Outlook, braked, plan
 from autopilot_strategies.signals import Floats, Signals
 
 
@@ -65,7 +65,7 @@ class TestEngine:
     def test_the_ballot_is_what_the_accounts_will_follow(self) -> None:
         """Asked with rates as they are and free power, the experts say what their own accounts do at the next hour."""
         engine = _engine(3).extend(_market(400))
-        decided, _ = engine.ballot(np.ones((1, 3)), 0.0)
+        decided, _ = engine.ballot(np.ones((1, 3)), FREE)
 
         assert np.array_equal(engine.table, decided)
 
@@ -158,6 +158,19 @@ class TestHours:
         assert span is not None
         rates = span.rates(history, MODEL, span.start, span.end)
         assert [1.0, 2.0, 2.0, None, 3.0, None, 4.0] == [None if np.isnan(rate) else rate for rate in rates[:, 0]]
+
+    def test_who_is_first_heard_just_after_the_hour_is_not_behind(self) -> None:
+        """Alder answers on the hour, and birch five seconds later: both are known from the first row on, and the better one is chosen."""
+        record = Record()
+        record.add((venue("alder"), MODEL), START + HOUR, UsdPerHour.of("0.3"))
+        record.add((venue("birch"), MODEL), START + HOUR + timedelta(seconds=5), UsdPerHour.of("0.5"))
+        history = record.until_now()
+        span = Span.of(history, MODEL)
+        cold = replace(view({"alder": [0.3], "birch": [0.5]}, "idle", entry=_dear(0.5)), history=history)
+
+        assert span is not None
+        assert [[0.3, 0.5], [0.3, 0.5]] == span.rates(history, MODEL, span.start, span.end).tolist()
+        assert [venue("birch")] == [move.target for move in Forecast().decide(cold).moves]
 
 
 class TestForecast:

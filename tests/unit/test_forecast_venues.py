@@ -13,15 +13,18 @@ from autopilot.model.market import Quote, Room
 from autopilot.model.plan import EntryCost, Hold
 from autopilot.model.view import View
 from autopilot.plugins import make_strategy
-from autopilot.testing.views import venue, view
+from autopilot.testing.views import device, venue, view
 from autopilot.units import HOUR, Share
+from autopilot_strategies import seating
 from autopilot_strategies.accounts import Accounts
+from autopilot_strategies.ballot import Ballot, as_realised
 from autopilot_strategies.engine import Engine
 from autopilot_strategies.experts import panel
 from autopilot_strategies.forecast import Forecast, Levels, entry_of
 from autopilot_strategies.forecasting import Forecaster
 from autopilot_strategies.plans import Entry, Outlook, plan
 from autopilot_strategies.signals import Floats
+from autopilot_strategies.tariffs import Tariff
 
 
 def _market(hours: int) -> Floats:
@@ -143,6 +146,21 @@ class TestRooms:
         seen = replace(seen, entries={key: _locked(500) for key in seen.entries})
 
         assert isinstance(Forecast().decide(seen), Hold)
+
+    def test_no_forecast_seats_anybody_while_the_guard_follows_the_base_rule(self) -> None:
+        """A forecast of ten times the rates counts for a vote that has earned enough, and for one that has not it changes nothing."""
+        start = Engine.start(480_000, entry_of([_locked(0)] * 3), Levels(Forecaster.start(venues=3, hour=480_000)))
+        true = start.extend(_market(400))
+        seen = view(_rates_of(_market(400)), "alder", entry=_locked(0))
+        ballot = Ballot.of(seen, device(), tuple(map(venue, ("alder", "birch", "cedar"))), as_realised, Tariff.of(seen))
+
+        def worths(forecast: float, profit: float) -> seating.Worths:
+            accounts = replace(true.accounts, guarded=profit < 0, profit=np.append(true.accounts.profit[:-1], profit))
+            levels = true.levels * np.array([1.0, forecast, 1.0])
+            return seating.forecast(ballot, replace(true, accounts=accounts, levels=levels, lows=levels), 24.0)
+
+        assert worths(10.0, 1e6) != worths(1.0, 1e6)
+        assert worths(10.0, -1e6) == worths(1.0, -1e6)
 
     def test_hired_devices_are_seated_too(self) -> None:
         """Where pay is by the job, what is believed of it counts."""

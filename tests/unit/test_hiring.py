@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 
 from autopilot import occupancy
+from autopilot.belief import believed
 from autopilot.cli import live_rates
 from autopilot.daemon.survey import Offer, Survey
 from autopilot.model.device import IDLE
@@ -16,10 +17,11 @@ from autopilot.model.experience import Experience, Tally
 from autopilot.model.market import Basis, Quote
 from autopilot.model.node import Lease, Observation, Phase
 from autopilot.model.plan import EntryCost, ExitCost
+from autopilot.model.power import Draw
 from autopilot.model.view import View
 from autopilot.testing.views import MODEL, device, venue, view
-from autopilot.units import ALL, HOUR, Share, Usd, UsdPerHour
-from autopilot_strategies.hiring import believed, choose, hires
+from autopilot.units import ALL, HOUR, Share, Usd, UsdPerHour, UsdPerKwh
+from autopilot_strategies.hiring import choose, hires
 
 GPU = device()
 AKASH, NOSANA, RENDER = venue("akash"), venue("nosana"), venue("render")
@@ -119,6 +121,17 @@ def test_a_job_that_may_be_broken_is_only_risked_where_that_pays(
     assert target == choice.target
 
 
+def test_a_drain_is_not_called_back_when_the_job_is_nearly_over() -> None:
+    """It was begun when breaking would have paid; now the rest is too short for that, and waiting for the end costs nothing."""
+    seen = facing("akash", unlucky("akash"))
+    job = Lease("one", seen.now - HOUR, seen.now + HOUR / 5, breakable=True, pays=UsdPerHour.of("0.01"))
+    place = seen.placements[GPU.id]
+    draining = replace(place, seen=Observation(GPU.id, AKASH, Phase.DRAINING, seen.now, (job,)))
+
+    assert NOSANA == choose(replace(seen, placements={GPU.id: draining}), GPU).target
+    assert AKASH == choose(working(seen, job), GPU).target
+
+
 def test_a_long_dark_time_is_not_worth_a_small_lead() -> None:
     """The same belief, and a move that costs two days."""
     unlucky_once = in_vain(4.0, "nosana")
@@ -158,7 +171,7 @@ def test_rates_explain_says_what_was_learned() -> None:
     quote = seen.quotes[AKASH, GPU.id]
     assert isinstance(quote, Quote)
     offer = Offer(GPU, quote, UsdPerHour(0))
-    found = Survey(seen.now, [offer], {}, UsdPerHour(0))
+    found = Survey(seen.now, [offer], {}, Draw(), UsdPerKwh(0))
     belief = believed(seen, GPU, AKASH)
     assert belief is not None
     lines = list(live_rates.explained(offer, found, seen.experience))
