@@ -6,19 +6,21 @@ An adapter raises nothing but ``Transient``, ``Refused`` and ``NodeFault`` (see 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol, Self, runtime_checkable
 
 from autopilot.model.device import Device, NetworkId, Venue
+from autopilot.model.gpu import Needs
 from autopilot.model.history import History
 from autopilot.model.kernel import Kernel
 from autopilot.model.market import Answer, PastRate, Silence
-from autopilot.model.node import Observation, Payout
+from autopilot.model.node import Observation, Payout, Readiness
 from autopilot.model.plan import Decision, EntryCost, ExitCost
 from autopilot.model.view import View
+from autopilot.units import UsdPerHour
 
 CONTRACT_VERSION = 1
 """Raised when a member changes its meaning. The core supports this version and the one before."""
@@ -31,6 +33,17 @@ class Scope(StrEnum):
     """GPU by GPU."""
     RIG = "rig"
     """All GPUs of the host, or none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What a network asks of whoever joins it, as it is published. An adapter's factory may tell it as ``conditions``."""
+
+    needs: Needs = field(default_factory=Needs)
+    systems: tuple[str, ...] = ()
+    """What its program runs on: ``Linux``, ``Windows``, ``WSL``; anything where none is named."""
+    besides: str = ""
+    """What no machine can look up: a stake, a waiting list."""
 
 
 class RateSource(Protocol):
@@ -61,6 +74,19 @@ class NodeDriver(Protocol):
 
     def stop(self, device: Device) -> None:
         """Be ABSENT. Leases that still run are broken, so it is only called when that was decided."""
+        ...
+
+
+@runtime_checkable
+class Prepares(NodeDriver, Protocol):
+    """A driver that can be asked before the node that earns now is touched; one that cannot is started unprepared."""
+
+    def prepare(self, device: Device, venue: Venue) -> Readiness:
+        """Whether a start would succeed: the program and its image are there, the credentials are good.
+
+        What takes long (an image to be fetched) is begun, and asked about again; nothing of a device is held for it. A network that
+        takes whole rigs says the same of every device.
+        """
         ...
 
 
@@ -138,6 +164,19 @@ class Sweepable(Strategy, Protocol):
     @property
     def kernel(self) -> Kernel:
         """The decision that ``decide`` puts into words. Strategies that differ in parameters alone have the same functions in it."""
+        ...
+
+
+@runtime_checkable
+class Explains(Strategy, Protocol):
+    """A strategy that can say what its answer to a view rests upon, beside the sentence about each device."""
+
+    def explain(self, view: View) -> Iterator[str]:
+        """For a person, line by line."""
+        ...
+
+    def foreseen(self, view: View, device: Device) -> Mapping[Venue, UsdPerHour]:
+        """What it expects the venues to earn, net of power, over the time that it plans for; none of those that it does not look at."""
         ...
 
 

@@ -2,30 +2,45 @@
 
 ::
 
-       open                        source is gone already
+       open
+     ────────▶ PREPARING ──refused, gain is gone, prepare limit──▶ REVERTED (nothing was touched)
+                  │ ready
+                  ▼                source is gone already
      ────────▶ DRAINING ───────────────────────────────────────────▶ STARTING ──target serves──▶ SETTLED
-                  │ │ empty, or drain limit and all may be broken      ▲  │
-                  │ └──────────▶ STOPPING ──source is gone─────────────┘  │ start limit, or the node is broken
-                  │                 │ stop limit                          ▼
-                  │                 └──────────▶ STRANDED ◀────────── REVERTING ──source serves──▶ REVERTED
-                  │                                  revert limit         ▲   └──target serves after all──▶ SETTLED
-                  └─ gain is gone, or a lease that may not be broken ─────┘ (such a lease turns STOPPING and STARTING back too)
+                  │ │ empty, or drain limit and all may be broken      ▲  │ └───called off───┐
+                  │ └──────────▶ STOPPING ──source is gone─────────────┘  │ start limit, or   │
+                  │                 │ stop limit                          ▼ it is broken      ▼
+                  │                 └──────────▶ STRANDED ◀────────── REVERTING ─────────▶ CLEARING ──both gone──▶ CLEARED
+                  │                                  revert limit         ▲ │ │  called off, or   │ stop limit
+                  │                                                       │ │ │  revert limit     └──────▶ STRANDED
+                  │                                                       │ │ └──source serves──▶ REVERTED
+                  │                                                       │ └──target serves after all──▶ SETTLED
+                  └─ gain is gone, or a lease that may not be broken ─────┘ (such a lease turns STOPPING and STARTING back too,
+                                                                              and a source that refuses to stop STOPPING)
+
+A switch is opened in PREPARING where the target can be asked to prepare, else in DRAINING. A revert that fails ends in CLEARING where
+nothing serves and everything can be seen, so the device is idle rather than fenced; work that turns up there and may not be broken
+is kept, and the switch ends where it runs.
 
 ``advance`` is pure and may be asked again at any time: it keeps nothing, and every command that it gives may be repeated.
 Two rules keep a device from ever serving two venues: the target is started only while the source is seen ABSENT, and the
 source is started again only while the target is seen ABSENT. A third keeps what is promised: a node is stopped only while
-it is seen, and seen without a lease that may not be broken. UNKNOWN is never read as ABSENT, nor as empty.
+it is seen, and seen without a lease that may not be broken. UNKNOWN is never read as ABSENT, nor as empty. A fourth leaves a GPU
+that a stranger's process holds alone: nothing is started on it meanwhile.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
-from autopilot.model.device import Venue
-from autopilot.model.node import Observation, Phase
+from autopilot.model.device import IDLE, Venue
+from autopilot.model.node import PREPARED, Observation, Phase, Readiness, Stage
 from autopilot.model.switch import Limits, State, Switch
+
+_NO_TIME = timedelta(0)
+_BY_HAND = "by hand, then `autopilot lift` the GPU"
 
 
 class Verb(StrEnum):
@@ -55,12 +70,22 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What the machine is shown: both ends, and whether the move is still wanted."""
+    """What the machine is shown: both ends, the GPU between them, and whether the move is still wanted."""
 
     source: Observation
     target: Observation
     gain_is_gone: str = ""
-    """Why the move no longer pays, in words; empty while it does. It counts only while draining: later is too late."""
+    """Why the move no longer pays, in words; empty while it does. It counts only while the source is there: later is too late."""
+    called_off: str = ""
+    """Why the device must serve neither end, in words; empty while it may. It counts only while nothing serves."""
+    refusal: str = ""
+    """Why the source does not stop, in its own words: somebody else started it. It counts only while stopping."""
+    readiness: Readiness = PREPARED
+    """What the target says of its preparations. It counts only while preparing."""
+    holder: str = ""
+    """Whose process is on the GPU, in words; empty where none is, or where nobody can tell."""
+    steady: timedelta = _NO_TIME
+    """For how long the target has been seen to serve, look by look."""
 
 
 def advance(switch: Switch, sight: Sight, now: datetime, limits: Limits) -> Step:
@@ -77,6 +102,19 @@ def promised(seen: Observation) -> bool:
 def resume(switch: Switch, now: datetime) -> Switch:
     """The same switch after an outage: the time that we were away counts against no limit."""
     return switch if switch.state.over else replace(switch, since=now)
+
+
+def _preparing(switch: Switch, sight: Sight, now: datetime, limits: Limits) -> Step:
+    stage, note = sight.readiness.stage, sight.readiness.note
+    if sight.gain_is_gone:
+        return _enter(switch, State.REVERTED, now, sight.gain_is_gone)
+    if stage is Stage.READY:
+        return _enter(switch, State.DRAINING, now, f"{switch.target} is ready to be started")
+    if stage is Stage.REFUSED:
+        return _fail(switch, State.REVERTED, now, f"{switch.target} cannot be started: {note or 'no reason given'}")
+    if now - switch.since >= limits.prepare:
+        return _fail(switch, State.REVERTED, now, f"{switch.target} was not ready within {limits.prepare}: {note}")
+    return _stay(switch, None, f"{switch.target} is prepared first: {note}")
 
 
 def _draining(switch: Switch, sight: Sight, now: datetime, limits: Limits) -> Step:
@@ -102,7 +140,8 @@ def _draining(switch: Switch, sight: Sight, now: datetime, limits: Limits) -> St
 
 def _out_of_patience(switch: Switch, source: Observation, now: datetime, limits: Limits) -> Step:
     if not promised(source):
-        return _enter(switch, State.STOPPING, now, f"{_jobs(source)} still there after {limits.drain}, and may be broken")
+        cut = replace(switch, told=None)
+        return _enter(cut, State.STOPPING, now, f"{_jobs(source)} still there after {limits.drain}, and may be broken")
     return _enter(switch, State.REVERTING, now, f"{_jobs(source)} still there after {limits.drain}, and may not be broken")
 
 
@@ -111,27 +150,39 @@ def _stopping(switch: Switch, sight: Sight, now: datetime, limits: Limits) -> St
         return _enter(switch, State.STARTING, now, f"{switch.source} is gone")
     if promised(sight.source):
         return _enter(switch, State.REVERTING, now, f"{switch.source} has work again that may not be broken")
+    if sight.refusal:
+        return _enter(switch, State.REVERTING, now, sight.refusal)
     if now - switch.since >= limits.stop:
-        return _enter(switch, State.STRANDED, now, f"{switch.source} did not go within {limits.stop}: stop it by hand")
+        return _enter(switch, State.STRANDED, now, f"{switch.source} did not go within {limits.stop}: stop it {_BY_HAND}")
     return _stay(switch, _stop(switch.source, sight.source), f"{switch.source} stops")
 
 
 def _starting(switch: Switch, sight: Sight, now: datetime, limits: Limits) -> Step:
     source, target = sight.source.phase, sight.target.phase
-    late = now - switch.since >= limits.start
     if source is Phase.ABSENT:
-        if target.serves:
-            return _enter(switch, State.SETTLED, now, f"{switch.target} serves")
-        if target is Phase.FAULT:
-            return _enter(switch, State.REVERTING, now, f"{switch.target} is broken: {sight.target.note or 'no reason given'}")
-        if late:
-            return _enter(switch, State.REVERTING, now, f"{switch.target} did not come up within {limits.start}")
-        return _stay(switch, Command(Verb.START, switch.target), f"{switch.target} starts")
+        return _coming_up(switch, sight, now, limits)
+    late = now - switch.since >= limits.start
     if late or (source is not Phase.UNKNOWN and target not in (Phase.ABSENT, Phase.UNKNOWN)):
-        return _enter(switch, State.STRANDED, now, f"{switch.source} is {source} again while {switch.target} starts: stop one by hand")
+        return _enter(switch, State.STRANDED, now, f"{switch.source} is {source} again while {switch.target} starts: stop one {_BY_HAND}")
     if promised(sight.source):
         return _enter(switch, State.REVERTING, now, f"{switch.source} has work again that may not be broken")
     return _stay(switch, _stop(switch.source, sight.source), f"{switch.source} is {source}: {switch.target} waits")
+
+
+def _coming_up(switch: Switch, sight: Sight, now: datetime, limits: Limits) -> Step:
+    """The source is gone, and the GPU is the target's."""
+    target = sight.target.phase
+    if target is Phase.BUSY or (target is Phase.READY and sight.steady >= limits.steady):
+        return _enter(switch, State.SETTLED, now, f"{switch.target} serves")
+    if sight.called_off:
+        return _enter(switch, State.CLEARING, now, sight.called_off)
+    if target is Phase.FAULT:
+        return _fail(switch, State.REVERTING, now, f"{switch.target} is broken: {sight.target.note or 'no reason given'}")
+    if now - switch.since >= limits.start + (limits.steady if target.serves else _NO_TIME):
+        return _fail(switch, State.REVERTING, now, f"{switch.target} did not come up within {limits.start}{_because(sight)}")
+    if target.serves:
+        return _stay(switch, None, f"{switch.target} serves for {sight.steady}, and is believed after {limits.steady}")
+    return _start(switch, switch.target, sight.target, sight, f"{switch.target} starts")
 
 
 def _reverting(switch: Switch, sight: Sight, now: datetime, limits: Limits) -> Step:
@@ -140,28 +191,78 @@ def _reverting(switch: Switch, sight: Sight, now: datetime, limits: Limits) -> S
         return _enter(switch, State.REVERTED, now, f"{switch.source} serves again")
     if source is Phase.ABSENT and target.serves:
         return _enter(switch, State.SETTLED, now, f"{switch.target} came up after all")
+    if sight.called_off and _dark(sight):
+        return _enter(switch, State.CLEARING, now, sight.called_off)
     if now - switch.since >= limits.revert:
-        return _enter(switch, State.STRANDED, now, f"neither {switch.source} nor {switch.target} came up within {limits.revert}")
+        why = f"neither {switch.source} nor {switch.target} came up within {limits.revert}"
+        if _dark(sight):
+            return _enter(switch, State.CLEARING, now, f"{why}: the device is left idle")
+        return _enter(switch, State.STRANDED, now, f"{why}: see what runs on the GPU, and stop all but one {_BY_HAND}")
+    if target is Phase.ABSENT and source is Phase.UNKNOWN:
+        return _stay(switch, None, f"{switch.source} cannot be seen, and {switch.target} is gone")
     if target is Phase.ABSENT:
-        command = None if source is Phase.UNKNOWN else Command(Verb.START, switch.source)
-        return _stay(switch, command, f"{switch.source} comes back")
+        return _start(switch, switch.source, sight.source, sight, f"{switch.source} comes back")
     return _stay(switch, _stop(switch.target, sight.target), f"{switch.target} is {target}: it must go before {switch.source} comes back")
 
 
-_RULES = {State.DRAINING: _draining, State.STOPPING: _stopping, State.STARTING: _starting, State.REVERTING: _reverting}
+def _clearing(switch: Switch, sight: Sight, now: datetime, limits: Limits) -> Step:
+    source, target = sight.source.phase, sight.target.phase
+    if source is target is Phase.ABSENT:
+        return _enter(switch, State.CLEARED, now, f"neither {switch.source} nor {switch.target} holds the device")
+    if promised(sight.source) and target is Phase.ABSENT:
+        return _enter(switch, State.REVERTED, now, f"{switch.source} has work that may not be broken")
+    if promised(sight.target) and source is Phase.ABSENT:
+        return _enter(switch, State.SETTLED, now, f"{switch.target} has work that may not be broken")
+    venue, seen = (switch.source, sight.source) if target is Phase.ABSENT else (switch.target, sight.target)
+    if now - switch.since >= limits.stop:
+        return _enter(switch, State.STRANDED, now, f"{venue} did not go within {limits.stop}: stop it {_BY_HAND}")
+    return _stay(switch, _stop(venue, seen), f"{venue} is {seen.phase}: it must go")
+
+
+_RULES = {
+    State.PREPARING: _preparing,
+    State.DRAINING: _draining,
+    State.STOPPING: _stopping,
+    State.STARTING: _starting,
+    State.REVERTING: _reverting,
+    State.CLEARING: _clearing,
+}
 
 
 def _enter(switch: Switch, state: State, now: datetime, why: str) -> Step:
     return Step(replace(switch, state=state, since=now), None, why)
 
 
+def _fail(switch: Switch, state: State, now: datetime, why: str) -> Step:
+    """The target could not be started: a strike against it."""
+    return Step(replace(switch, state=state, since=now, failed=True), None, why)
+
+
 def _stay(switch: Switch, command: Command | None, why: str) -> Step:
     return Step(switch, command, why)
+
+
+def _start(switch: Switch, venue: Venue, seen: Observation, sight: Sight, why: str) -> Step:
+    """Nothing is started beside a stranger's process. Idle takes no GPU; and what is there already may be the process itself."""
+    if seen.phase in (Phase.ABSENT, Phase.UNKNOWN) and venue != IDLE and sight.holder:
+        return _stay(switch, None, f"{venue} waits: {sight.holder}")
+    return _stay(switch, Command(Verb.START, venue), why)
+
+
+def _dark(sight: Sight) -> bool:
+    """Whether both ends are seen, and neither serves or has work that may not be broken."""
+    return not any(seen.phase.lit or seen.phase is Phase.UNKNOWN or promised(seen) for seen in (sight.source, sight.target))
 
 
 def _stop(venue: Venue, seen: Observation) -> Command | None:
     """Nothing is cut on a guess, and nothing that may not be broken."""
     return None if seen.phase is Phase.UNKNOWN or promised(seen) else Command(Verb.STOP, venue)
+
+
+def _because(sight: Sight) -> str:
+    """What kept the target down, where anybody knows."""
+    known = sight.holder or sight.target.note
+    return f": {known}" if known else ""
 
 
 def _jobs(seen: Observation) -> str:

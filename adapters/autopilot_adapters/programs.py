@@ -25,7 +25,7 @@ from autopilot.kit.service.process import ProcessShape, Program
 from autopilot.kit.service.unit import Unit, UnitShape
 from autopilot.kit.service.words import filled_all
 from autopilot.model.device import Device, NetworkId, Venue
-from autopilot.model.node import Lease, Observation
+from autopilot.model.node import Lease, Observation, Readiness
 
 Argv = tuple[str, ...]
 """A command as a list of words, never a line for a shell."""
@@ -162,13 +162,17 @@ def work_of(kit: Kit, settings: ProgramSettings) -> Work:
 class WholeRig:
     """A node that serves all GPUs of the host together: whichever is asked about, the one program is meant."""
 
-    def __init__(self, node: NodeDriver, lead: Device) -> None:
+    def __init__(self, node: ServiceNode, lead: Device) -> None:
         self._node = node
         self._lead = lead
 
     def observe(self, device: Device) -> Observation:
         """What the program does, said of this device."""
         return replace(self._node.observe(self._lead), device=device.id)
+
+    def prepare(self, device: Device, venue: Venue) -> Readiness:  # noqa: ARG002
+        """Once for all."""
+        return self._node.prepare(self._lead, venue)
 
     def start(self, device: Device, venue: Venue) -> None:  # noqa: ARG002
         """Once for all."""

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from autopilot.clock import Clock
-from autopilot.contracts import NodeDriver
+from autopilot.contracts import NodeDriver, Prepares
 from autopilot.errors import NodeFault, Transient
 from autopilot.model.device import Device, NetworkId, Venue
-from autopilot.model.node import Observation, Phase
+from autopilot.model.node import PREPARED, Observation, Phase, Readiness, Stage
 from autopilot_adapters.programs import WholeRig
 
 
@@ -33,6 +33,13 @@ class Venues:
             return Observation(device.id, None, Phase.UNKNOWN, self._clock.now(), note=f"{both} hold it at once: stop one by hand")
         notes = "; ".join(dict.fromkeys(seen.note for seen in sights if seen.note))
         return (blind or up or held or [Observation(device.id, None, Phase.ABSENT, self._clock.now(), note=notes)])[0]
+
+    def prepare(self, device: Device, venue: Venue) -> Readiness:
+        """What the market's node says; one without a node cannot be started."""
+        node = self._nodes.get(venue.market)
+        if node is None:
+            return Readiness(Stage.REFUSED, f"{venue} is known by its rates only: give it a table 'node'")
+        return node.prepare(device, venue) if isinstance(node, Prepares) else PREPARED
 
     def start(self, device: Device, venue: Venue) -> None:
         """Bring up the market's node. Raises NodeFault where it has none, or another one holds a GPU that it would take."""

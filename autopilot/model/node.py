@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from enum import StrEnum
 
 from autopilot.model.device import DeviceId, Venue
@@ -66,6 +67,29 @@ class Observation:
     """Whether the node says what it works on. Where it does not, READY may be busy, and nobody knows how often it is hired."""
 
 
+class Stage(StrEnum):
+    """How far a node's preparations are."""
+
+    READY = "ready"
+    """A start would succeed, as far as can be told without starting."""
+    WORKING = "working"
+    """Something is still being fetched or made."""
+    REFUSED = "refused"
+    """A start would fail."""
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Whether a node can be started on a device, asked before what runs there is touched."""
+
+    stage: Stage
+    note: str = ""
+    """How far it is, or what is missing and what to do."""
+
+
+PREPARED = Readiness(Stage.READY)
+
+
 @dataclass(frozen=True, slots=True)
 class Placement:
     """Where a device is, since when, and what was last seen of it there."""
@@ -74,6 +98,17 @@ class Placement:
     venue: Venue
     since: datetime
     seen: Observation
+
+
+@dataclass(frozen=True, slots=True)
+class NativeAmount:
+    """An amount as it was paid, before it became dollars."""
+
+    token: str
+    """A token, or a network's credits."""
+    amount: Decimal
+    usd_per_token: Decimal
+    """The price at the time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +122,10 @@ class Payout:
     start: datetime
     end: datetime
     amount: Usd
+    native: NativeAmount | None = None
+    """What it was in the network's own money, where that is no dollar."""
+    settled: bool = True
+    """Whether it was paid; a network may report what it owes before it pays it."""
 
     @property
     def span(self) -> timedelta:

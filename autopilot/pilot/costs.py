@@ -1,29 +1,75 @@
-"""What arriving and leaving cost, in the adapters' own words."""
+"""What arriving and leaving cost: the adapters' own words, and the times that our own switches took."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
 
-from autopilot.contracts import Adapter
-from autopilot.model.device import Device, DeviceId, NetworkId, Venue
+from autopilot.model.device import IDLE, Device, DeviceId, Venue
 from autopilot.model.history import Key
 from autopilot.model.node import Placement
 from autopilot.model.plan import EntryCost, ExitCost
+from autopilot.model.switch import Switch
+from autopilot.pilot.timing import Timing
+from autopilot.pilot.world import World
 
 log = logging.getLogger(__name__)
+
+_NO_TIME = timedelta(0)
 
 
 class Costs:
     """An adapter that fails to say keeps its last word. Where it never said, nothing is known, and None is not zero."""
 
-    def __init__(self, adapters: Mapping[NetworkId, Adapter]) -> None:
-        self._adapters = adapters
+    def __init__(self, world: World) -> None:
+        self._adapters = world.adapters
+        self._models = {device.id: device.model for device in world.devices}
+        self._timing = Timing(world)
         self._entries: dict[tuple[Venue, DeviceId], EntryCost] = {}
         self._exits: dict[tuple[Venue, DeviceId], ExitCost] = {}
+        self._warned: set[Key] = set()
 
-    def entry(self, device: Device, venue: Venue) -> EntryCost | None:
-        """What arriving there costs."""
+    def entry(self, device: Device, venue: Venue, source: Venue = IDLE) -> EntryCost | None:
+        """What arriving there costs, from a venue; the time that the source takes to go is part of the boot, for it is as dark."""
+        word = self._entry(device, venue)
+        if word is None:
+            return None
+        key = (venue, device.model)
+        gone = _NO_TIME if source == venue else self._timing.waits[source, device.model].typical(_NO_TIME)
+        ramp = self._timing.ramps[key].typical(word.ramp) if word.ramp else _NO_TIME
+        return replace(word, boot=self._timing.boots[key].typical(word.boot) + gone, ramp=ramp)
+
+    def exit(self, placement: Placement) -> ExitCost | None:
+        """What leaving costs, given what was last seen."""
+        word = self._exit(placement)
+        if word is None:
+            return None
+        excess = self._timing.excesses[placement.venue, self._models[placement.device]].typical(_NO_TIME)
+        return replace(word, drain=max(word.drain + excess, _NO_TIME))
+
+    def told(self, device: DeviceId, venue: Venue) -> timedelta | None:
+        """How long the adapter last said that the drain takes; None where it never said."""
+        word = self._exits.get((venue, device))
+        return word.drain if word else None
+
+    def longest_boot(self, device: Device, ends: Iterable[Venue]) -> timedelta:
+        """What a boot of either end takes at worst: a switch that turns back waits for its source."""
+        words = {end: self._entry(device, end) or EntryCost() for end in ends}
+        return max(max(word.boot, self._timing.boots[end, device.model].late(word.boot)) for end, word in words.items())
+
+    def learn(self, switch: Switch) -> None:
+        """Take in what a switch took that is over."""
+        self._timing.learn(switch)
+        key = (switch.target, self._models[switch.device])
+        word = self._entries.get((switch.target, switch.device))
+        late = self._timing.boots[key].late(word.boot) if word else _NO_TIME
+        if word and late > word.boot and key not in self._warned:
+            self._warned.add(key)
+            log.warning("%s: boots of %s take up to %s, and its adapter says %s", *key, late, word.boot)
+
+    def _entry(self, device: Device, venue: Venue) -> EntryCost | None:
         if venue.network not in self._adapters:
             return None
         try:
@@ -32,8 +78,7 @@ class Costs:
             log.warning("%s: the cost of entry is not known anew: %s", venue, error)
         return self._entries.get((venue, device.id))
 
-    def exit(self, placement: Placement) -> ExitCost | None:
-        """What leaving costs, given what was last seen."""
+    def _exit(self, placement: Placement) -> ExitCost | None:
         key = (placement.venue, placement.device)
         if placement.venue.network not in self._adapters:
             return None
@@ -55,4 +100,6 @@ def dearest(entries: Mapping[tuple[Venue, DeviceId], EntryCost], devices: Sequen
 
 
 def _worse(one: EntryCost, other: EntryCost) -> EntryCost:
-    return EntryCost(max(one.boot, other.boot), max(one.ramp, other.ramp), max(one.fee, other.fee), max(one.least_stay, other.least_stay))
+    boot, ramp, fee = max(one.boot, other.boot), max(one.ramp, other.ramp), max(one.fee, other.fee)
+    uptime = max((each.uptime for each in (one, other) if each.uptime is not None), default=None)
+    return EntryCost(boot, ramp, fee, max(one.least_stay, other.least_stay), uptime)

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from autopilot.contracts import Scope
+from autopilot.contracts import Prepares, Scope
 from autopilot.errors import AdapterError, NodeFault
 from autopilot.model.device import IDLE, DeviceId, NetworkId, Venue
 from autopilot.model.market import Answer, Basis
-from autopilot.model.node import Observation, Phase
+from autopilot.model.node import PREPARED, Observation, Phase, Readiness, Stage
 from autopilot.model.plan import EntryCost, Move, PlanId
 from autopilot.model.switch import Limits, State, Switch, SwitchId
 from autopilot.pilot.costs import Costs
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 _NO_TIME = timedelta(0)
 _PASSES = 16
-"""A switch has at most five states; more passes than this in one instant is a node that plays tricks."""
+"""A switch has at most seven states; more passes than this in one instant is a node that plays tricks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,9 @@ class Executor:
         """Devices with an open switch to or from a network that is not there any more: nothing is told to any node about them."""
         self._faults: dict[tuple[DeviceId, Venue], str] = {}
         self._recalls: dict[DeviceId, str] = {}
+        self._called_off: dict[DeviceId, str] = {}
+        self._served: dict[DeviceId, datetime] = {}
+        """Since when the target of a switch is seen to serve. A restart forgets it, and it counts anew."""
         self._hurried: set[DeviceId] = set()
         """Devices whose work is not waited for, where it may be broken."""
         for switch in self._journal.open_switches():
@@ -67,14 +70,17 @@ class Executor:
     def begin(self, move: Move, plan: PlanId, why: str, now: datetime) -> None:
         """Open the switch of a move: in the journal first, and nothing is told to any node yet."""
         ident = SwitchId(f"{move.device}@{now:%Y-%m-%dT%H:%M:%S.%f}")
-        switch = Switch(ident, plan, move.device, move.source, move.target, State.DRAINING, now, now)
+        prepares = isinstance(self._world.adapters[move.target.network].node, Prepares)
+        state = State.PREPARING if prepares else State.DRAINING
+        told = self._costs.told(move.device, move.source)
+        switch = Switch(ident, plan, move.device, move.source, move.target, state, now, now, told=told)
         self._journal.open(switch, why)
         self.open[move.device] = Progress(switch, "opened")
 
     def doubtful(self, answers: Mapping[tuple[Venue, DeviceId], Answer]) -> set[DeviceId]:
-        """The devices that still drain, and whose move deserves another look: something was heard since it was decided."""
-        draining = (progress.switch for progress in self.open.values() if progress.switch.state is State.DRAINING)
-        return {switch.device for switch in draining if _heard(answers, switch)}
+        """The devices that are still there, and whose move deserves another look: something was heard since it was decided."""
+        leaving = (progress.switch for progress in self.open.values() if progress.switch.state.leaving)
+        return {switch.device for switch in leaving if _heard(answers, switch)}
 
     def moves(self, devices: Iterable[DeviceId]) -> dict[DeviceId, Move]:
         """What devices with an open switch are doing, as moves."""
@@ -82,7 +88,7 @@ class Executor:
         return {switch.device: Move(switch.device, switch.source, switch.target) for switch in switches}
 
     def free_to_return(self, devices: Iterable[DeviceId]) -> set[DeviceId]:
-        """Of devices that drain, those that may turn back: to and from a network that takes whole rigs, all go or none does."""
+        """Of devices with an open switch, those that may turn back: to and from a network that takes whole rigs, all go or none does."""
         rigs = [network for network, adapter in self._world.adapters.items() if adapter.scope is Scope.RIG]
         switches = [progress.switch for progress in self.open.values()]
         bound = [{each.device for each in switches if network in (each.source.network, each.target.network)} for network in rigs]
@@ -92,8 +98,12 @@ class Executor:
         return free
 
     def recall(self, device: DeviceId, why: str) -> None:
-        """The move of a device that still drains is not wanted any more: it turns back when it is settled next."""
+        """The move of a device that is still there is not wanted any more: it turns back when it is settled next."""
         self._recalls[device] = why
+
+    def call_off(self, device: DeviceId, why: str) -> None:
+        """A device that has left must serve neither end: where nothing serves when it is settled next, it becomes idle."""
+        self._called_off[device] = why
 
     def hurry(self, device: DeviceId, *, at_once: bool) -> None:
         """Whether the drain of a device is to be cut short where its work may be broken."""
@@ -111,13 +121,18 @@ class Executor:
                 switch = self._advance(device, sightings[device], now)
                 if switch.state.over:
                     ended.append(switch)
-                    del self.open[device]
-                    self._hurried.discard(device)
+                    self._close(switch)
                 ends = {switch.source.network, switch.target.network}
                 sightings[device].update(look(self._world.adapters, self._devices[device], ends, now))
             if self._signature(sightings) == before:
                 break
         return ended
+
+    def _close(self, switch: Switch) -> None:
+        del self.open[switch.device]
+        self._hurried.discard(switch.device)
+        self._served.pop(switch.device, None)
+        self._costs.learn(switch)
 
     def _signature(self, sightings: Mapping[DeviceId, Sightings]) -> list[tuple[object, ...]]:
         """What must change for another look to be worth it."""
@@ -129,7 +144,7 @@ class Executor:
     def _advance(self, device: DeviceId, sightings: Sightings, now: datetime) -> Switch:
         """Ask the machine until it stays, journal every state, obey the last command."""
         switch = self.open[device].switch
-        sight = self._sight(switch, sightings)
+        sight = self._sight(switch, sightings, now)
         limits = self._limits(switch, sight.source)
         step = advance(switch, sight, now, limits)
         while step.switch.state is not switch.state:
@@ -142,16 +157,9 @@ class Executor:
         return switch
 
     def _limits(self, switch: Switch, source: Observation) -> Limits:
-        limits = self._world.limits.covering(self._boot(switch))
+        limits = self._world.limits.covering(self._costs.longest_boot(self._devices[switch.device], (switch.source, switch.target)))
         hurried = switch.device in self._hurried and source.phase is not Phase.UNKNOWN and not promised(source)
         return replace(limits, drain=_NO_TIME) if hurried else limits
-
-    def _boot(self, switch: Switch) -> timedelta:
-        """The longer boot of the two ends: a switch that turns back waits for its source."""
-        return max(self._entry(switch, switch.source).boot, self._entry(switch, switch.target).boot)
-
-    def _entry(self, switch: Switch, end: Venue) -> EntryCost:
-        return self._costs.entry(self._devices[switch.device], end) or EntryCost()
 
     def _enter(self, switch: Switch, before: State, why: str, now: datetime) -> None:
         log.info("%s: %s -> %s: %s", switch.id, before, switch.state, why)
@@ -161,18 +169,45 @@ class Executor:
                 self._pay_entry(switch, now)
 
     def _pay_entry(self, switch: Switch, now: datetime) -> None:
-        fee = self._entry(switch, switch.target).fee
+        fee = (self._costs.entry(self._devices[switch.device], switch.target) or EntryCost()).fee
         if fee:
             entry = Entry(now, now, switch.device, switch.target, Kind.FEE, fee, Basis.ESTIMATE, switch.id)
             self._world.store.ledger.book([entry])
 
-    def _sight(self, switch: Switch, sightings: Sightings) -> Sight:
+    def _sight(self, switch: Switch, sightings: Sightings, now: datetime) -> Sight:
         source = end_of(sightings[switch.source.network], switch.source)
         target = end_of(sightings[switch.target.network], switch.target)
-        fault = self._faults.pop((switch.device, switch.target), None)
+        fault, refusal = (self._faults.pop((switch.device, end), None) for end in (switch.target, switch.source))
         if fault is not None and switch.state is State.STARTING:
             target = replace(target, phase=Phase.FAULT, note=fault)
-        return Sight(source, target, self._recalls.pop(switch.device, ""))
+        return Sight(
+            source,
+            target,
+            self._recalls.pop(switch.device, ""),
+            self._called_off.pop(switch.device, ""),
+            (refusal or "") if switch.state is State.STOPPING else "",
+            self._readiness(switch) if switch.state is State.PREPARING else PREPARED,
+            self._world.holder(self._devices[switch.device]),
+            self._steady(switch.device, target, now),
+        )
+
+    def _steady(self, device: DeviceId, target: Observation, now: datetime) -> timedelta:
+        """For how long the target has been seen to serve without a break."""
+        if not target.phase.serves:
+            self._served.pop(device, None)
+        return now - self._served.setdefault(device, now) if target.phase.serves else _NO_TIME
+
+    def _readiness(self, switch: Switch) -> Readiness:
+        """What the target says. One that cannot say it now is asked again, for as long as preparations may take."""
+        node = self._world.adapters[switch.target.network].node
+        if not isinstance(node, Prepares):
+            return PREPARED
+        try:
+            return node.prepare(self._devices[switch.device], switch.target)
+        except NodeFault as error:
+            return Readiness(Stage.REFUSED, str(error))
+        except Exception as error:  # noqa: BLE001  # a stranger's driver may raise anything
+            return Readiness(Stage.WORKING, str(error) if isinstance(error, AdapterError) else f"{type(error).__name__}: {error}")
 
     def _obey(self, command: Command, switch: Switch, sightings: Sightings) -> None:
         network = command.venue.network

@@ -8,11 +8,11 @@ from datetime import timedelta
 
 import pytest
 
-from autopilot.contracts import NodeDriver, RateSource
+from autopilot.contracts import NodeDriver, Prepares, RateSource
 from autopilot.errors import AdapterError, Refused, Transient
 from autopilot.model.device import IDLE, Device, Venue
 from autopilot.model.market import Answer, Quote, Silence
-from autopilot.model.node import Phase
+from autopilot.model.node import Phase, Stage
 from autopilot.testing.bench import Bench
 
 
@@ -181,6 +181,17 @@ class NodeDriverContract:
         assert {Phase.ABSENT} == bench.phases()
         bench.stop()
         assert {Phase.ABSENT} == bench.phases()
+
+    def test_preparing_touches_nothing(self, bench: Bench) -> None:
+        """It gets ready, and nothing is on the device for it; asked again while it serves, it serves on."""
+        node = bench.node
+        if not isinstance(node, Prepares):
+            pytest.skip("this driver is started unprepared")
+        bench.until(lambda: node.prepare(bench.device, bench.venue).stage is Stage.READY, "it did not get ready")
+        assert {Phase.ABSENT} == bench.phases()
+        bench.serve()
+        assert Stage.READY is node.prepare(bench.device, bench.venue).stage
+        assert {True} == {phase.serves for phase in bench.phases()}
 
     def test_a_start_leads_to_serving(self, bench: Bench) -> None:
         """It holds the device at once. No repetition begins the boot anew, and none restarts what serves."""

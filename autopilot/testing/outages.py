@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from autopilot.model.device import Device, Venue
-from autopilot.model.switch import State, Switch
+from autopilot.model.switch import Switch
 from autopilot.sim.node import Manner
 from autopilot.store.schema import Connection
 from autopilot.store.store import Store
@@ -150,7 +150,7 @@ class Lab:
         fleet.wish(name)
         pilot, polled = None, None
         while not self._over(before) and fleet.clock.now() < end + self.away:
-            if len(self.switches) > before and self.switches[-1].state is not State.DRAINING:
+            if len(self.switches) > before and not self.switches[-1].state.leaving:
                 fleet.wishes.targets.clear()
             try:
                 pilot = pilot or fleet.restart()

@@ -10,6 +10,7 @@ from typing import Self
 from autopilot.contracts import Adapter, NamedStrategy, PayoutSource, Scope
 from autopilot.guards import Guard
 from autopilot.idle import Idle
+from autopilot.kit.series import Series
 from autopilot.model.device import IDLE, Device, DeviceId, NetworkId, Venue
 from autopilot.model.history import History
 from autopilot.model.market import Answer
@@ -18,12 +19,13 @@ from autopilot.model.plan import Decision, EntryCost, ExitCost, Hold, Move, Plan
 from autopilot.model.power import Draw, PowerPrice
 from autopilot.model.view import View
 from autopilot.pilot import Pilot, World
-from autopilot.pilot.world import Ask, Teach, at_the_desk, in_turn
+from autopilot.pilot.ordering import Authority
+from autopilot.pilot.world import Ask, Teach, at_the_desk, in_turn, nobody, untold
 from autopilot.sim.clock import SimClock
 from autopilot.sim.node import Manner, Memory, SimNode
 from autopilot.store.store import Store
 from autopilot.testing.views import START, answer, device
-from autopilot.units import HOUR, Usd
+from autopilot.units import HOUR, Usd, Watts
 
 
 class Site:
@@ -151,6 +153,10 @@ class Fleet:
         self.ask: Ask = in_turn
         self.teach: Teach = at_the_desk
         self.patience = timedelta(minutes=2)
+        self.authorities: Sequence[Authority] = ()
+        self.holder: Callable[[Device], str] = nobody
+        self.series: Series | None = None
+        self.drawn: Callable[[DeviceId], Watts | None] = untold
         self.pilot = self.restart()
 
     def restart(self, *, live: bool = True) -> Pilot:
@@ -158,9 +164,15 @@ class Fleet:
         adapters: dict[NetworkId, Adapter] = {site.network: site for site in self.sites.values()}
         adapters[IDLE.network] = Idle(self.clock)
         world = World(
-            self.clock, self.devices, adapters, self.store, self.draws, self.power, ask=self.ask, patience=self.patience, teach=self.teach
+            *(self.clock, self.devices, adapters, self.store, self.draws, self.power),
+            ask=self.ask,
+            patience=self.patience,
+            teach=self.teach,
+            series=self.series,
+            drawn=lambda device: self.drawn(device),  # noqa: PLW0108  # a test may set another at any time
+            holder=lambda device: self.holder(device),  # noqa: PLW0108
         )
-        self.pilot = Pilot(world, NamedStrategy("wishes", self.wishes), self.guards, live=live)
+        self.pilot = Pilot(world, NamedStrategy("wishes", self.wishes), self.guards, self.authorities, live=live)
         return self.pilot
 
     def venue(self, name: str) -> Venue:

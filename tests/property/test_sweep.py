@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -16,12 +17,19 @@ from autopilot.backtest.compiler import compiled
 from autopilot.backtest.runner import Course, Terms, fly
 from autopilot.backtest.sweep import sweep
 from autopilot.contracts import NamedStrategy
+from autopilot.model.device import NetworkId, Venue
 from autopilot.model.kernel import Kernel, Offers, Seat
-from autopilot.model.power import Draw, PowerPrice
+from autopilot.model.power import Calendar, Draw, Period, PowerPrice
 from autopilot.plugins import make_strategy
 from autopilot.sim.panel import Panel
-from autopilot.units import HOUR, Usd, UsdPerKwh, Watts
-from autopilot_strategies import accounts, experts
+from autopilot.units import HOUR, Share, Usd, UsdPerKwh, Watts
+from autopilot_strategies import accounts, experts, hours, plans
+from autopilot_strategies.alone import Banded, Follower, Planner
+from autopilot_strategies.digests import Averaged, Digest, Filtered, Foreseen
+from autopilot_strategies.forecast import Levels
+from autopilot_strategies.forecasting import Forecaster
+from autopilot_strategies.signals import AVERAGES, FILTERS, Signals
+from autopilot_strategies.targets import first_best, settled
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 NAMES = ("a", "b", "c")
@@ -65,6 +73,15 @@ def named(draw: st.DrawFn) -> NamedStrategy:
     return make_strategy(name, chosen)
 
 
+@st.composite
+def experts_alone(draw: st.DrawFn) -> NamedStrategy:
+    """Any expert of ``forecast``, and more of its kind, flown by itself."""
+    share, hours = Share.nearest(draw(st.floats(0.01, 1))), draw(st.floats(1, 400))
+    planner = Planner(timedelta(hours=hours), share, draw(st.booleans()))
+    follower = Follower(share, draw(st.integers(0, len(AVERAGES) - 1)))
+    return NamedStrategy("expert", draw(st.sampled_from([planner, follower, Banded(0), Banded(1)])), {})
+
+
 def rates(draw: st.DrawFn, hours: int) -> Any:
     """Walks with steps of some per cent, or values of which many are equal; with gaps, hours without any, and a late venue."""
     seed, step, gaps = draw(st.integers(0, 2**32 - 1)), draw(st.sampled_from([0.0, 0.02, 0.2])), draw(st.sampled_from([0.0, 0.1, 0.5]))
@@ -86,14 +103,19 @@ def flights(draw: st.DrawFn) -> tuple[Course, Terms]:
     first = draw(st.integers(0, hours - 1))
     panel = Panel(START, "RTX 4090", NAMES, paid)
     course = Course(panel, paid * noise, START + first * HOUR, START + draw(st.integers(first + 1, hours)) * HOUR)
-    by_hour = {course.start + hour * HOUR: draw(PRICES) for hour in range(course.hours)} if draw(st.booleans()) else {}
+    by_hour = {course.start + hour * HOUR: draw(PRICES) for hour in range(course.hours + 40)} if draw(st.booleans()) else {}
+    day = Period(frozenset({3, 4}), time(7), time(22), draw(PRICES))
     terms = Terms(
         draw(DOWNTIMES),
         draw(st.sampled_from(["0", "0.003", "0.1"]).map(Usd.of)),
         draw(st.integers(0, 3)),
         draw(st.sampled_from([1, 2])),
-        Draw(draw(st.sampled_from([0, 300, 333, 2000]).map(Watts.of)), draw(st.sampled_from([0, 30]).map(Watts.of))),
-        PowerPrice(draw(PRICES), by_hour),
+        Draw(
+            draw(st.sampled_from([0, 300, 333, 2000]).map(Watts.of)),
+            draw(st.sampled_from([0, 30]).map(Watts.of)),
+            draw(st.dictionaries(st.sampled_from(NAMES).map(lambda name: Venue(NetworkId(name))), st.integers(0, 900).map(Watts.of))),
+        ),
+        PowerPrice(draw(PRICES), by_hour, draw(st.sampled_from([None, Calendar(ZoneInfo("Europe/Prague"), (day,))]))),
     )
     return course, terms
 
@@ -110,6 +132,21 @@ def test_many_random_histories(flight: tuple[Course, Terms], strategies: list[Na
 @given(flights(), st.lists(named(), min_size=1, max_size=2))
 def test_a_sweep_is_the_pilots_own_flight(flight: tuple[Course, Terms], strategies: list[NamedStrategy]) -> None:
     """Every decision is the same; moves and dark hours agree to the last, and money to 1e-9."""
+    check_flight(flight, strategies)
+
+
+@pytest.mark.long
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+@given(flights(), st.lists(experts_alone(), min_size=1, max_size=3))
+def test_many_random_histories_of_experts(flight: tuple[Course, Terms], strategies: list[NamedStrategy]) -> None:
+    """The same as below, for longer."""
+    check_flight(flight, strategies)
+
+
+@settings(max_examples=6, suppress_health_check=[HealthCheck.too_slow])
+@given(flights(), st.lists(experts_alone(), min_size=1, max_size=2))
+def test_a_sweep_of_experts_is_the_pilots_own_flight(flight: tuple[Course, Terms], strategies: list[NamedStrategy]) -> None:
+    """What one expert would do is one piece of code, run plainly by the pilot, and compiled."""
     check_flight(flight, strategies)
 
 
@@ -187,3 +224,77 @@ def test_the_experts_of_forecast_keep_the_same_accounts() -> None:
 
     assert len(set(plain.profit)) > 10
     assert [each.tolist() for each in plain] == [each.tolist() for each in fast]
+
+
+@pytest.mark.parametrize("kept", [24 * 400, 24 * 5])
+def test_experts_over_weeks_of_forecasts(kept: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the forecasters have learned, and where the history is longer than what is looked at."""
+    monkeypatch.setattr(hours, "KEPT", kept)
+    monkeypatch.setattr(hours, "_QUARTER", 48)
+    panel = Panel(START, "RTX 4090", NAMES, walk(24 * 16))
+    course, terms = Course(panel, panel.rates, panel.at(24 * 8), panel.end), Terms(timedelta(minutes=20), Usd.of("0.001"))
+
+    check_flight((course, terms), [NamedStrategy("expert", each, {}) for each in (Planner(), Follower(), Banded())])
+
+
+def walk(length: int, venues: int = 3) -> Any:
+    """A random walk with gaps, one of them at all venues."""
+    dice = np.random.default_rng(11)
+    table = np.round(0.4 * np.exp(np.cumsum(0.03 * dice.standard_normal((length, venues)), axis=0)), 9)
+    table[dice.random(table.shape) < 0.05] = np.nan
+    table[length // 2 : length // 2 + 3] = np.nan
+    return table
+
+
+ALONE: list[tuple[str, Kernel]] = [
+    *(
+        (f"{family} {hours:g} h{'' if haircut == 1 else f' at {haircut:g}'}", Planner(hours * HOUR, Share.nearest(haircut), lasting).kernel)
+        for lasting, family in ((False, "plan"), (True, "average's plan"))
+        for hours in plans.HORIZONS
+        for haircut in plans.HAIRCUTS
+    ),
+    *(
+        (f"lead {100 * lead:g} % on {AVERAGES[which]:g} h", Follower(Share.nearest(lead), which).kernel)
+        for which in range(len(AVERAGES) - 1)
+        for lead in experts.LEADS
+    ),
+    ("slow rule", Follower(Share.nearest(experts.LEADS[0]), len(AVERAGES) - 1).kernel),
+    *((f"band {hours:g} h", Banded(which).kernel) for which, hours in enumerate(FILTERS)),
+]
+"""Every expert of the panel by its name there."""
+
+
+def test_the_panel_votes_as_its_experts_fly() -> None:
+    """The tables for all experts and hours at once say what each kernel says of one hour and place, plain and compiled."""
+    table, entry = walk(250), plans.Entry(np.array([0, 0.5, 1.5, 4]), np.array([0, 0, 0.01, 0.1]), np.zeros(4))
+    cast = Levels(Forecaster.start(venues=3, hour=480_000))
+    levels, readings = cast.extend(table)[1], Signals.start(3).extend(table)[1]
+    power = plans.Power(np.full(3, 0.05), np.full((1, 3), 0.05))
+    decided, _ = experts.tables(readings, levels, cast.anchors, entry, power)
+    columns: Any = np.zeros(4), np.array([0, 0.05, 0.05, 0.05]), entry.dark, entry.cash
+    seen: dict[Digest, Any] = {}
+    for expert, (_, kernel) in enumerate(ALONE):
+        assert isinstance(kernel.digest, Digest)
+        pages = seen.setdefault(kernel.digest, kernel.digest.page(readings, levels, cast.anchors))
+        for hour, here in ((hour, here) for hour in range(3, 250, 19) for here in range(4)):
+            choices = [
+                choose(kernel.setting, Seat(here, 0.0), Offers(*columns), pages[hour])
+                for choose in (kernel.choose, compiled(kernel.choose))
+            ]
+            assert choices == [(decided[hour, expert, here],)] * 2, (expert, hour, here)
+
+    assert tuple(name for name, _ in ALONE) == experts.panel().names
+    assert {Foreseen(False), Foreseen(True), Filtered(1), Averaged(4)} <= set(seen)  # noqa: FBT003  # which it is
+
+
+def test_a_plan_with_stays_is_the_same_compiled() -> None:
+    """Number by number, where venues keep who goes there for hours or days."""
+    dice = np.random.default_rng(4)
+    paths = np.pad(dice.uniform(0, 1, (40, 17, 3)), ((0, 0), (0, 0), (1, 0)))
+    entry = plans.Entry(np.array([0, 0.5, 2, 0]), np.array([0, 0.01, 0, 0]), np.array([0.0, 0, 7, 200]))
+    decided, fast = plans.plan(plans.Outlook(paths), entry), compiled(plans.weighed)
+    for hour, path in enumerate(paths):
+        staying, going = fast(plans.Aim(48.0, 0.9), np.ascontiguousarray(path.T), entry.dark, entry.cash, entry.stay)
+        best, first = first_best(going)
+
+        assert [int(settled(here, staying[here], best, first)) for here in range(4)] == decided[hour, 8].tolist()

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autopilot.model.device import Venue
-from autopilot.model.node import Lease, Observation, Phase
+from autopilot.model.node import PREPARED, Lease, Observation, Phase, Readiness, Stage
 from autopilot.model.plan import PlanId
 from autopilot.model.switch import Limits, State, Switch, SwitchId
 from autopilot.switching import Command, Sight, Verb, advance, resume
@@ -19,22 +19,47 @@ from autopilot.testing.views import START, device, venue
 from autopilot.units import HOUR
 
 HERE, THERE = venue("akash"), venue("nosana")
-LIMITS = Limits(drain=2 * HOUR, stop=HOUR / 6, start=HOUR / 2, revert=HOUR / 2)
+LIMITS = Limits(drain=2 * HOUR, stop=HOUR / 6, start=HOUR / 2, revert=HOUR / 2, prepare=HOUR)
 TICK = timedelta(minutes=1)
-LONGEST = LIMITS.drain + LIMITS.stop + LIMITS.start + LIMITS.revert + 8 * TICK
+LONGEST = LIMITS.prepare + LIMITS.drain + 2 * LIMITS.stop + LIMITS.start + LIMITS.revert + 10 * TICK
 MINUTE = timedelta(minutes=1)
 WAYS = {
+    State.PREPARING: {State.DRAINING, State.REVERTED},
     State.DRAINING: {State.STOPPING, State.STARTING, State.REVERTING},
     State.STOPPING: {State.STARTING, State.STRANDED, State.REVERTING},
-    State.STARTING: {State.SETTLED, State.REVERTING, State.STRANDED},
-    State.REVERTING: {State.REVERTED, State.SETTLED, State.STRANDED},
+    State.STARTING: {State.SETTLED, State.REVERTING, State.STRANDED, State.CLEARING},
+    State.REVERTING: {State.REVERTED, State.SETTLED, State.STRANDED, State.CLEARING},
+    State.CLEARING: {State.CLEARED, State.REVERTED, State.SETTLED, State.STRANDED},
 }
 """The drawing in the machine's docstring, as a table: no way leads back, so every way ends."""
 
 
 def opened() -> Switch:
     """A switch that was opened just now."""
-    return Switch(SwitchId("one"), PlanId("plan"), device().id, HERE, THERE, State.DRAINING, START, START)
+    return Switch(SwitchId("one"), PlanId("plan"), device().id, HERE, THERE, State.PREPARING, START, START)
+
+
+@dataclass(frozen=True)
+class Course:
+    """What comes between, in time since the switch was opened; None where it never comes."""
+
+    gone_at: timedelta | None = None
+    off_at: timedelta | None = None
+    ready_at: timedelta | None = timedelta(0)
+    free_at: timedelta = timedelta(0)
+    """Until then a stranger is on the GPU."""
+
+    def sight(self, source: Observation, target: Observation, since: timedelta) -> Sight:
+        """What the machine is shown."""
+        ready = self.ready_at is not None and since >= self.ready_at
+        return Sight(
+            source,
+            target,
+            "the lead is gone" if self.gone_at is not None and since >= self.gone_at else "",
+            "its owner is on it" if self.off_at is not None and since >= self.off_at else "",
+            readiness=PREPARED if ready else Readiness(Stage.WORKING, "1 of 3 GB"),
+            holder="" if since >= self.free_at else "a stranger is on it",
+        )
 
 
 @dataclass
@@ -100,7 +125,7 @@ class Node:
                     self.gone = now + self.stop
 
 
-def carried(source: Node, target: Node, flaws: list[timedelta], gone_at: timedelta | None = None) -> tuple[Switch, datetime]:
+def carried(source: Node, target: Node, flaws: list[timedelta], course: Course = Course()) -> tuple[Switch, datetime]:
     """Carry a switch to its end, checking at every tick what must hold at all times; ``flaws`` are outages of the autopilot."""
     switch, now = opened(), START
     away = sum(flaws, timedelta(0))
@@ -109,7 +134,7 @@ def carried(source: Node, target: Node, flaws: list[timedelta], gone_at: timedel
         assert now - START <= LONGEST + away, f"it does not end: {switch.state} since {switch.since}"
         for node in (source, target):
             node.live(now)
-        switch, command = _looked(switch, source, target, now, gone_at)
+        switch, command = _looked(switch, source, target, now, course)
         if command:
             _obeyed(command, source, target, now)
 
@@ -121,9 +146,8 @@ def carried(source: Node, target: Node, flaws: list[timedelta], gone_at: timedel
     return switch, now
 
 
-def _looked(switch: Switch, source: Node, target: Node, now: datetime, gone_at: timedelta | None) -> tuple[Switch, Command | None]:
-    gone = "the lead is gone" if gone_at is not None and now - START >= gone_at else ""
-    sight = Sight(source.observe(now), target.observe(now), gone)
+def _looked(switch: Switch, source: Node, target: Node, now: datetime, course: Course) -> tuple[Switch, Command | None]:
+    sight = course.sight(source.observe(now), target.observe(now), now - START)
     step = advance(switch, sight, now, LIMITS)
     while step.switch.state is not switch.state:
         assert step.switch.state in WAYS[switch.state]
@@ -141,6 +165,7 @@ def _check(command: Command | None, sight: Sight) -> None:
     own, other = (sight.source, sight.target) if command.venue == HERE else (sight.target, sight.source)
     if command.verb is Verb.START:
         assert other.phase is Phase.ABSENT, "started beside a node that is not seen to be gone"
+        assert not sight.holder or own.phase not in (Phase.ABSENT, Phase.UNKNOWN), "started beside a stranger"
     if command.verb is Verb.STOP:
         assert own.phase is not Phase.UNKNOWN, "stopped unseen"
         assert all(lease.breakable for lease in own.leases), "cut a lease that may not be broken"
@@ -164,22 +189,33 @@ CONDITIONS = st.fixed_dictionaries(
 )
 
 
-@given(st.randoms(use_true_random=False), NODES, NODES, CONDITIONS, OUTAGES, st.none() | SHORT)
+COURSES = st.builds(Course, st.none() | SHORT, st.none() | BOOTS, st.none() | SHORT, SHORT)
+
+
+@given(st.randoms(use_true_random=False), NODES, NODES, CONDITIONS, OUTAGES, COURSES)
 def test_every_switch_ends_and_nothing_is_ever_held_twice(
     random: Random,
     here: dict[str, Any],
     there: dict[str, Any],
     conditions: dict[str, Any],
     outages: list[timedelta],
-    gone_at: timedelta | None,
+    course: Course,
 ) -> None:
-    """With jobs of any length, nodes that never come up, do not go, cannot be seen or say that they are broken, and outages."""
+    """With jobs of any length, nodes that never come up, do not go, cannot be seen or say that they are broken, and outages.
+
+    A switch that ends CLEARED has left nothing on the device, and one that never came to drain has told nobody anything.
+    """
     source = Node(HERE, random, held=True, ready=START, **here, **conditions)
     target = Node(THERE, random, **there, **conditions)
-    carried(source, target, outages, gone_at)
+    switch, _ = carried(source, target, outages, course)
 
     assert not source.cut
     assert not target.cut
+    if switch.state is State.CLEARED:
+        assert not source.held
+        assert not target.held
+    if course.ready_at is None:
+        assert (State.REVERTED, True, False) == (switch.state, source.held and not source.draining, target.held)
 
 
 @given(st.randoms(use_true_random=False), st.integers(0, 29), st.integers(0, 9), st.integers(0, 110), CHANCE, OUTAGES)
@@ -205,14 +241,18 @@ def test_a_target_that_never_comes_up_brings_the_source_back(random: Random, boo
 PHASES = st.sampled_from(Phase)
 LEASES = st.lists(st.booleans().map(lambda breakable: Lease("job", START, breakable=breakable)), max_size=2).map(tuple)
 SIGHTS = st.builds(
-    lambda source, target, here, there, gone: Sight(
-        Observation(device().id, None, source, START, here), Observation(device().id, None, target, START, there), gone
+    lambda source, target, here, there, *words: Sight(
+        Observation(device().id, None, source, START, here), Observation(device().id, None, target, START, there), *words
     ),
     PHASES,
     PHASES,
     LEASES,
     LEASES,
     st.sampled_from(["", "", "", "the lead is gone"]),
+    st.sampled_from(["", "", "", "its owner is on it"]),
+    st.sampled_from(["", "", "", "we did not start this node"]),
+    st.sampled_from([PREPARED, Readiness(Stage.WORKING), Readiness(Stage.REFUSED, "no such image")]),
+    st.sampled_from(["", "", "", "a stranger is on it"]),
 )
 
 
@@ -228,7 +268,8 @@ def test_whatever_is_shown_it_ends(sights: list[Sight], pace: timedelta) -> None
         assert step == advance(switch, sight, now, LIMITS), "asked again, it answers otherwise"
         if step.switch.state is not switch.state:
             assert step.switch.state in WAYS[switch.state]
-            assert replace(switch, state=step.switch.state, since=now) == step.switch
+            assert replace(switch, state=step.switch.state, since=now, failed=step.switch.failed) == step.switch
+            assert step.switch.failed or not switch.failed, "a strike was forgotten"
         else:
             _check(step.command, sight)
             now, looks = now + pace, looks + 1

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from autopilot.model.device import IDLE
-from autopilot.model.node import Lease, Observation, Phase
+from autopilot.model.device import IDLE, Venue
+from autopilot.model.node import PREPARED, Lease, Observation, Phase, Readiness, Stage
 from autopilot.model.plan import PlanId
 from autopilot.model.switch import Limits, State, Switch, SwitchId
 from autopilot.switching import Command, Sight, Verb, advance, resume
@@ -81,6 +81,25 @@ def test_patience_with_a_drain_ends(source: Seen, outcome: State) -> None:
     """At the limit breakable work is broken; work that may not be broken, or cannot be seen, makes the switch turn back."""
     assert State.DRAINING is step(State.DRAINING, source, ABSENT, LIMITS.drain - timedelta(microseconds=1))[0]
     assert (outcome, None) == step(State.DRAINING, source, ABSENT, LIMITS.drain)
+
+
+def test_a_drain_that_is_cut_short_teaches_nothing() -> None:
+    """What it was said to take is forgotten, so that nobody compares the two."""
+    told = replace(switch(State.DRAINING), told=HOUR)
+    cut = advance(told, Sight(look((DRAINING, BREAKABLE)), look(ABSENT)), START + LIMITS.drain, LIMITS).switch
+    empty = advance(told, Sight(look(DRAINING), look(ABSENT)), START, LIMITS).switch
+
+    assert (State.STOPPING, None) == (cut.state, cut.told)
+    assert (State.STOPPING, HOUR) == (empty.state, empty.told)
+
+
+@pytest.mark.parametrize(
+    ("state", "end"),
+    [(State.PREPARING, THERE), (State.STARTING, THERE), (State.REVERTING, HERE), (State.CLEARING, IDLE), (State.SETTLED, THERE)],
+)
+def test_a_switch_knows_where_it_leads(state: State, end: Venue) -> None:
+    """As it stands."""
+    assert end == switch(state).heading
 
 
 @pytest.mark.parametrize("source", [READY, (BUSY, FIRM), DRAINING, UNKNOWN, FAULT])
@@ -157,14 +176,149 @@ def test_starting_never_beside_the_source(source: Seen, target: Seen, waited: ti
         (READY, (BUSY, BREAKABLE), AT_ONCE, (State.REVERTING, STOP_THERE)),
         (READY, (BUSY, FIRM), AT_ONCE, (State.REVERTING, None)),
         (ABSENT, UNKNOWN, AT_ONCE, (State.REVERTING, None)),
-        (ABSENT, ABSENT, LIMITS.revert, (State.STRANDED, None)),
+        (ABSENT, ABSENT, LIMITS.revert, (State.CLEARING, None)),
+        (STARTING, ABSENT, LIMITS.revert, (State.CLEARING, None)),
+        (ABSENT, FAULT, LIMITS.revert, (State.CLEARING, None)),
+        (ABSENT, (FAULT, FIRM), LIMITS.revert, (State.STRANDED, None)),
         (READY, (BUSY, FIRM), LIMITS.revert, (State.STRANDED, None)),
         (READY, UNKNOWN, LIMITS.revert, (State.STRANDED, None)),
     ],
 )
 def test_reverting_never_beside_the_target(source: Seen, target: Seen, waited: timedelta, outcome: tuple[State, Command | None]) -> None:
-    """The source comes back only while the target is seen ABSENT; where neither comes, a human must look."""
+    """The source comes back only while the target is seen ABSENT; where neither comes, the device is left idle if nothing serves."""
     assert outcome == step(State.REVERTING, source, target, waited)
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "waited", "outcome"),
+    [
+        (ABSENT, ABSENT, AT_ONCE, (State.CLEARED, None)),
+        (ABSENT, STARTING, AT_ONCE, (State.CLEARING, STOP_THERE)),
+        (ABSENT, READY, AT_ONCE, (State.CLEARING, STOP_THERE)),
+        (FAULT, ABSENT, AT_ONCE, (State.CLEARING, STOP_HERE)),
+        (FAULT, STARTING, AT_ONCE, (State.CLEARING, STOP_THERE)),
+        (ABSENT, UNKNOWN, AT_ONCE, (State.CLEARING, None)),
+        (UNKNOWN, ABSENT, AT_ONCE, (State.CLEARING, None)),
+        (ABSENT, (BUSY, FIRM), AT_ONCE, (State.SETTLED, None)),
+        ((BUSY, FIRM), ABSENT, AT_ONCE, (State.REVERTED, None)),
+        (ABSENT, (BUSY, BREAKABLE), AT_ONCE, (State.CLEARING, STOP_THERE)),
+        (ABSENT, STARTING, LIMITS.stop, (State.STRANDED, None)),
+        (UNKNOWN, ABSENT, LIMITS.stop, (State.STRANDED, None)),
+    ],
+)
+def test_clearing_waits_until_both_are_gone(source: Seen, target: Seen, waited: timedelta, outcome: tuple[State, Command | None]) -> None:
+    """Only then the device is idle; work that turned up and may not be broken is kept where it runs."""
+    assert outcome == step(State.CLEARING, source, target, waited)
+
+
+@pytest.mark.parametrize(
+    ("state", "source", "target", "outcome"),
+    [
+        (State.STARTING, ABSENT, ABSENT, State.CLEARING),
+        (State.STARTING, ABSENT, STARTING, State.CLEARING),
+        (State.STARTING, ABSENT, FAULT, State.CLEARING),
+        (State.STARTING, ABSENT, READY, State.SETTLED),
+        (State.STARTING, ABSENT, BUSY, State.SETTLED),
+        (State.STARTING, READY, ABSENT, State.STARTING),
+        (State.REVERTING, ABSENT, ABSENT, State.CLEARING),
+        (State.REVERTING, STARTING, ABSENT, State.CLEARING),
+        (State.REVERTING, READY, ABSENT, State.REVERTED),
+        (State.REVERTING, (DRAINING, FIRM), ABSENT, State.REVERTING),
+        (State.REVERTING, UNKNOWN, ABSENT, State.REVERTING),
+        (State.STOPPING, DRAINING, ABSENT, State.STOPPING),
+        (State.DRAINING, READY, ABSENT, State.DRAINING),
+    ],
+)
+def test_what_is_called_off_starts_nothing(state: State, source: Seen, target: Seen, outcome: State) -> None:
+    """Where nothing serves both ends go; what serves, or cannot be seen, is dealt with as before."""
+    answer = advance(switch(state), Sight(look(source), look(target), called_off="its owner is on it"), START, LIMITS)
+
+    assert outcome is answer.switch.state
+    assert not answer.switch.failed
+
+
+@pytest.mark.parametrize(
+    ("readiness", "waited", "gone", "outcome", "failed"),
+    [
+        (PREPARED, AT_ONCE, "", State.DRAINING, False),
+        (Readiness(Stage.WORKING, "1 of 3 GB"), AT_ONCE, "", State.PREPARING, False),
+        (Readiness(Stage.WORKING, "1 of 3 GB"), LIMITS.prepare, "", State.REVERTED, True),
+        (Readiness(Stage.REFUSED, "no such image"), AT_ONCE, "", State.REVERTED, True),
+        (PREPARED, AT_ONCE, "the lead is gone", State.REVERTED, False),
+    ],
+)
+def test_preparing_touches_nothing(readiness: Readiness, waited: timedelta, gone: str, outcome: State, *, failed: bool) -> None:
+    """The source earns on until the target is ready; what cannot be readied ends the switch in its own words, and is a strike."""
+    sight = Sight(look((BUSY, FIRM)), look(ABSENT), gone, readiness=readiness)
+    answer = advance(switch(State.PREPARING), sight, START + waited, LIMITS)
+
+    assert (outcome, None, failed) == (answer.switch.state, answer.command, answer.switch.failed)
+    assert (gone or readiness.note) in answer.why
+
+
+@pytest.mark.parametrize(
+    ("state", "source", "target", "command"),
+    [
+        (State.STARTING, ABSENT, ABSENT, None),
+        (State.STARTING, ABSENT, UNKNOWN, None),
+        (State.STARTING, ABSENT, STARTING, START_THERE),
+        (State.REVERTING, ABSENT, ABSENT, None),
+        (State.REVERTING, STARTING, ABSENT, START_HERE),
+    ],
+)
+def test_nothing_is_started_beside_a_strangers_process(state: State, source: Seen, target: Seen, command: Command | None) -> None:
+    """The GPU must be free first; a node that is there already may be the process itself."""
+    sight = Sight(look(source), look(target), holder="blender (4242) is on it")
+    answer = advance(switch(state), sight, START, LIMITS)
+
+    assert (state, command) == (answer.switch.state, answer.command)
+    assert command or "blender (4242)" in answer.why
+
+
+def test_a_stranger_who_stays_turns_the_switch_back_and_leaves_the_device_idle() -> None:
+    """With the reason; and idle itself takes no GPU, so it is never kept from one."""
+    sight = Sight(look(ABSENT), look(ABSENT), holder="blender (4242) is on it")
+    late = advance(switch(State.STARTING), sight, START + LIMITS.start, LIMITS)
+    to_idle = replace(switch(State.STARTING), target=IDLE)
+
+    assert State.REVERTING is late.switch.state
+    assert "blender (4242)" in late.why
+    assert State.CLEARING is advance(switch(State.REVERTING), sight, START + LIMITS.revert, LIMITS).switch.state
+    assert Command(Verb.START, IDLE) == advance(to_idle, sight, START, LIMITS).command
+
+
+def test_a_target_is_believed_when_it_has_served_for_a_while() -> None:
+    """Or as soon as it has work; one that never holds out turns the switch back."""
+    limits = replace(LIMITS, steady=timedelta(minutes=1))
+    waiting, working = Sight(look(ABSENT), look(READY)), Sight(look(ABSENT), look(BUSY))
+    held = replace(waiting, steady=limits.steady)
+
+    def after(sight: Sight, waited: timedelta = AT_ONCE) -> tuple[State, Command | None]:
+        answer = advance(switch(State.STARTING), sight, START + waited, limits)
+        return answer.switch.state, answer.command
+
+    assert (State.STARTING, None) == after(waiting) == after(waiting, limits.start)
+    assert (State.SETTLED, None) == after(held) == after(working)
+    assert (State.REVERTING, None) == after(waiting, limits.start + limits.steady)
+
+
+def test_a_source_that_refuses_to_stop_keeps_its_device() -> None:
+    """Somebody else started it: the switch says so and turns back, rather than wait for what will not come."""
+    sight = Sight(look(DRAINING), look(ABSENT), refusal="we did not start this node")
+    answer = advance(switch(State.STOPPING), sight, START, LIMITS)
+
+    assert (State.REVERTING, "we did not start this node", False) == (answer.switch.state, answer.why, answer.switch.failed)
+
+
+@pytest.mark.parametrize(("target", "waited"), [(FAULT, AT_ONCE), (STARTING, LIMITS.start)])
+def test_a_target_that_does_not_come_up_is_a_strike_to_the_end(target: Phase, waited: timedelta) -> None:
+    """The switch remembers it on its way back; one that is only taken back has none."""
+    failed = advance(switch(State.STARTING), Sight(look(ABSENT), look(target)), START + waited, LIMITS).switch
+    back = advance(failed, Sight(look(READY), look(ABSENT)), START + waited, LIMITS).switch
+    taken_back = advance(switch(State.DRAINING), Sight(look(READY), look(ABSENT), "the lead is gone"), START, LIMITS).switch
+
+    assert (State.REVERTED, True) == (back.state, back.failed)
+    assert (State.REVERTING, False) == (taken_back.state, taken_back.failed)
 
 
 @pytest.mark.parametrize("state", [state for state in State if state.over])

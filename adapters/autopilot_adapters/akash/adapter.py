@@ -11,7 +11,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from autopilot.contracts import NodeDriver, Scope
+from autopilot.contracts import Conditions, NodeDriver, Scope
 from autopilot.errors import AdapterError
 from autopilot.kit import Kit
 from autopilot.kit.fields import ShareField, SpanField, Table, UsdField
@@ -76,6 +76,8 @@ class AkashSettings(Table):
     """What an AKT costs for as long as no price of it is known. It only turns gas into dollars."""
     least_stay: SpanField = 6 * HOUR
     """A provider that comes and goes loses its uptime figures, by which tenants choose."""
+    uptime: ShareField | None = None
+    """How much of the time it has to be there, where you promised it: tenants and auditors see its uptime of 1, 7 and 30 days."""
     expected_drain: SpanField = timedelta(hours=24)
     """How long a lease runs on when no new one is taken. There is no bound to it: leases run for as long as the tenant pays."""
     reclamation_window: Annotated[SpanField, AfterValidator(_window)] = timedelta(0)
@@ -189,7 +191,7 @@ class Akash:
         settings = self._settings
         akt = self._akt.usd if self._akt else Decimal(settings.akt_until_known.count).scaleb(-9)
         stay = max(settings.least_stay, settings.reclamation_window)
-        return EntryCost(settings.boot, settings.first_tenant, Usd.of(settings.bids * settings.gas * akt), stay)
+        return EntryCost(settings.boot, settings.first_tenant, Usd.of(settings.bids * settings.gas * akt), stay, settings.uptime)
 
     def close(self) -> None:
         """Let go of the connections to our provider; the other client belongs to the process."""
@@ -201,6 +203,9 @@ class AkashAdapter:
     """Makes the network from its settings."""
 
     Settings = AkashSettings
+    conditions = Conditions(
+        systems=("Linux",), besides="it asks for Kubernetes, a public address with a domain, and locks 0.5 AKT for each open bid; no stake"
+    )
 
     def __call__(self, settings: AkashSettings, kit: Kit) -> Akash:
         """The network under the name that the configuration gives it."""

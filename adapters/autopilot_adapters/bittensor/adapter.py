@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 
-from autopilot.contracts import Scope
+from autopilot.contracts import Conditions, Scope
 from autopilot.errors import AdapterError, Refused, Transient
 from autopilot.kit import Kit
 from autopilot.model.device import Device, Venue
@@ -90,7 +90,7 @@ class MinerRates:
             return ExitCost()
         if netuid not in self._seen:
             raise Transient(self._kit.network, f"what leaving subnet {netuid} puts at stake is not known before the first poll")
-        return ExitCost(forfeits=node.at_stake(self._seen[netuid], self._gpus(miner), self._kit.clock.now()))
+        return node.leaving(self._seen[netuid], self._gpus(miner), self._kit.clock.now())
 
     def seen(self, netuid: int) -> miner_rates.Sighting | None:
         """What the last poll saw of a subnet."""
@@ -189,6 +189,9 @@ class BittensorFactory:
     """Makes the adapter from its settings."""
 
     Settings = BittensorSettings
+    conditions = Conditions(
+        systems=("Linux",), besides="it asks for a hotkey, whose registration costs TAO; idle pay for sysbox and driver 580.65.06 as well"
+    )
 
     def __call__(self, settings: BittensorSettings, kit: Kit) -> Bittensor:
         """Asks nobody yet."""

@@ -13,11 +13,12 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from autopilot.clock import Clock
-from autopilot.contracts import NodeDriver
+from autopilot.contracts import NodeDriver, Prepares
 from autopilot.errors import ConfigError, NodeFault
 from autopilot.kit import Kit
 from autopilot.model.device import Device, NetworkId, Venue
-from autopilot.model.node import Lease, Observation, Phase
+from autopilot.model.node import PREPARED, Lease, Observation, Phase, Readiness, Stage
+from autopilot.model.plan import ExitCost
 from autopilot.units import Usd
 from autopilot_adapters.bittensor.figures import plain
 from autopilot_adapters.bittensor.lium_node import LiumWork
@@ -87,14 +88,16 @@ class MinerNode:
         lease = Lease(f"UID {miner.uid} of subnet {self._netuid}", since, breakable=True)
         return replace(seen, phase=Phase.BUSY, leases=(lease,), note=note)
 
+    def prepare(self, device: Device, venue: Venue) -> Readiness:
+        """Whether the miner is registered, and what its engine says."""
+        if unregistered := self._unregistered():
+            return Readiness(Stage.REFUSED, unregistered)
+        return self._node.prepare(device, venue) if isinstance(self._node, Prepares) else PREPARED
+
     def start(self, device: Device, venue: Venue) -> None:
         """Raises NodeFault where the miner is not registered, which we never pay for, or serves another device."""
-        sight = self._sight()
-        if sight is not None and sight.subnet.miner is None:
-            price = f"{plain(sight.subnet.burn)} TAO"
-            raise NodeFault(
-                self._network, f"{device.label}: no miner is registered on subnet {self._netuid}: register it by hand, for {price}"
-            )
+        if unregistered := self._unregistered():
+            raise NodeFault(self._network, f"{device.label}: {unregistered}")
         for rival in self._rivals:
             if rival != device and self._node.observe(rival).phase is not Phase.ABSENT:
                 raise NodeFault(
@@ -110,6 +113,13 @@ class MinerNode:
         """The UID stays registered, for as long as nobody takes its place."""
         self._node.stop(device)
 
+    def _unregistered(self) -> str:
+        """What is to be done first where no miner is registered; empty where one is, or where nobody can tell."""
+        sight = self._sight()
+        if sight is None or sight.subnet.miner is not None:
+            return ""
+        return f"no miner is registered on subnet {self._netuid}: register it by hand, for {plain(sight.subnet.burn)} TAO"
+
 
 def at_stake(sight: Sighting, gpus: int, now: datetime) -> Usd:
     """What a device puts at stake by leaving: its part of what the registration would cost anew.
@@ -121,6 +131,12 @@ def at_stake(sight: Sighting, gpus: int, now: datetime) -> Usd:
     if miner is None or _immune_until(sight, miner) > now + ABSENCE:
         return Usd(0)
     return Usd.of(sight.subnet.burn * sight.tao.usd / gpus)
+
+
+def leaving(sight: Sighting, gpus: int, now: datetime) -> ExitCost:
+    """What it costs to stop mining, and what becomes of the UID where that is at stake."""
+    stake, miner = at_stake(sight, gpus, now), sight.subnet.miner
+    return ExitCost(forfeits=stake, identity=_prospect(sight, miner, now, mines=True) if stake and miner else "")
 
 
 def _prospect(sight: Sighting, miner: Miner, now: datetime, *, mines: bool) -> str:

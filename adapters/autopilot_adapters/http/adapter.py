@@ -105,8 +105,8 @@ class HttpNetwork:
         return ExitCost(drain=self._settings.drain) if seen.leases or seen.phase is Phase.BUSY else ExitCost()
 
     def entry_cost(self, device: Device, venue: Venue) -> EntryCost:  # noqa: ARG002  # the same for all
-        """The boot."""
-        return EntryCost(boot=self._settings.boot)
+        """The boot, and the uptime that is asked for."""
+        return EntryCost(boot=self._settings.boot, uptime=self._settings.uptime)
 
     def close(self) -> None:
         """Nothing is open: the client belongs to the process."""

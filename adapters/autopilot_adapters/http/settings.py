@@ -111,6 +111,8 @@ class HttpSettings(Table):
     scope: Scope = Scope.DEVICE
     boot: SpanField = timedelta(minutes=10)
     """Dark time of arriving."""
+    uptime: ShareField | None = None
+    """How much of the time whoever has come must be there, where the network asks for that."""
     drain: SpanField = _NO_TIME
     """How long the last job runs on when the GPU is to leave."""
     node: ProgramSettings | None = None

@@ -14,15 +14,16 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from autopilot.contracts import NodeDriver, Scope
+from autopilot.contracts import Conditions, NodeDriver, Scope
 from autopilot.errors import Transient
 from autopilot.kit import Kit
-from autopilot.kit.fields import Table
+from autopilot.kit.fields import ShareField, Table
 from autopilot.kit.prices import TokenPrice
 from autopilot.model.device import Device, DeviceId, NetworkId, Venue
 from autopilot.model.market import Answer, NoQuote
 from autopilot.model.node import Observation
 from autopilot.model.plan import EntryCost, ExitCost
+from autopilot.units import Share
 from autopilot_adapters.nosana.answers import Market
 from autopilot_adapters.nosana.beside import beside, first_wait
 from autopilot_adapters.nosana.chain import RPC, Chain
@@ -62,6 +63,8 @@ class NosanaSettings(Table):
     """The address of the node of each device, by the device's id. With it a quote knows our place in the queue and our stake."""
     markets: tuple[str, ...] = ()
     """Only these, by slug or address; all that take the device without."""
+    uptime: ShareField = Share.of("0.99")
+    """How much of the time a node of a PREMIUM market has to be there. Nosana counts it and publishes no number; 0 asks for nothing."""
     node: NodeSettings | None = None
     """How the nodes are run on this host. Without it, only rates are known and no node is started."""
 
@@ -76,6 +79,9 @@ class Nosana:
     """Makes the adapter."""
 
     Settings = NosanaSettings
+    conditions = Conditions(
+        systems=("Linux",), besides="it asks for Docker and for a stake account; some markets for NOS, unlocked over 14 days or more"
+    )
 
     def __call__(self, settings: NosanaSettings, kit: Kit) -> NosanaNetwork:
         return NosanaNetwork(settings, kit)
@@ -98,6 +104,8 @@ class NosanaNetwork:
         self.payouts = JobPayouts(kit.network, kit.clock, api, directory, settings.nodes) if settings.nodes else None
         self._waits: dict[tuple[Venue, DeviceId], timedelta] = {}
         self._jobs: dict[Venue, timedelta] = {}
+        self._uptime = settings.uptime
+        self._premium: set[Venue] = set()
         self._nos: TokenPrice | None = None
         self._boot = settings.node.boot if settings.node else BOOT
         self.node = self._managed(settings.node, chain, directory) if settings.node else Unmanaged(kit.network, kit.clock)
@@ -136,8 +144,12 @@ class NosanaNetwork:
         return ExitCost(drain=min([self._jobs.get(seen.venue, MEAN_JOB), *left]))
 
     def entry_cost(self, device: Device, venue: Venue) -> EntryCost:
-        """The start of the node, and the wait for its first job as it was at the last poll; a mean job where nothing was seen yet."""
-        return EntryCost(boot=self._boot, ramp=self._waits.get((venue, device.id), MEAN_JOB))
+        """The start of the node, and the wait for its first job as it was at the last poll; a mean job where nothing was seen yet.
+
+        Being away may cost a node its PREMIUM status: there its uptime counts.
+        """
+        uptime = self._uptime if self._uptime and venue in self._premium else None
+        return EntryCost(boot=self._boot, ramp=self._waits.get((venue, device.id), MEAN_JOB), uptime=uptime)
 
     def close(self) -> None:
         """Nothing is held: the connections are the kit's."""
@@ -154,6 +166,8 @@ class NosanaNetwork:
 
     def _answer(self, device: Device, market: Market, survey: Survey, now: datetime) -> Answer:
         venue = Venue(self.network, market.slug)
+        if market.tier == "PREMIUM":
+            self._premium.add(venue)
         product = of_device(device)
         alike = sum(1 for each in self._kit.devices if of_device(each).is_like(product))
         place = Place(venue, market, device, self._nodes.get(device.id), max(1, alike))

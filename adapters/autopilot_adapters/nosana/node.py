@@ -26,7 +26,7 @@ from autopilot.kit.service.orders import Orders
 from autopilot.kit.service.shape import ABSENT
 from autopilot.kit.service.words import filled
 from autopilot.model.device import Device, DeviceId, NetworkId, Venue
-from autopilot.model.node import Phase
+from autopilot.model.node import Phase, Readiness
 from autopilot_adapters.nosana.outer import Inner, Outer
 from autopilot_adapters.nosana.standing import Standing, Standings
 from autopilot_adapters.nosana.work import NosanaWork
@@ -162,6 +162,10 @@ class NosanaShape:
     def _stood_lately(self, device: Device) -> bool:
         stood = self._stood.get(device.id)
         return stood is not None and self._clock.now() - stood < _BETWEEN
+
+    def prepare(self, device: Device, venue: Venue) -> Readiness:
+        """Whether the image of the outer container is here. That of the node is fetched inside it, at every start."""
+        return self._outer.prepare(device, venue)
 
     def launch(self, device: Device, venue: Venue) -> None:
         """Raise both containers. Raises NodeFault without its key, and where the key works elsewhere already."""

@@ -13,11 +13,12 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
-from autopilot.contracts import Scope
+from autopilot.contracts import Conditions, Scope
 from autopilot.errors import AdapterError
 from autopilot.kit import Kit
 from autopilot.kit.tokens import TokenPrice
 from autopilot.model.device import Device, Venue
+from autopilot.model.gpu import Needs
 from autopilot.model.market import Answer, NoQuote, Quote, Silence
 from autopilot.model.node import Observation, Phase
 from autopilot.model.plan import EntryCost, ExitCost
@@ -34,6 +35,9 @@ class Render:
     """The adapter; also its own rate source. Made from its settings and the kit."""
 
     Settings = RenderSettings
+    conditions = Conditions(
+        Needs(memory_gib=8), besides="frames need Windows and a turn on the waiting list; its compute subnet keeps the first 100 $ as stake"
+    )
     payouts = None
     history = None
 

@@ -15,15 +15,18 @@ from typing import Any
 from autopilot.clock import Clock
 from autopilot.errors import ConfigError, NodeFault, Transient
 from autopilot.kit.service.orders import Orders
+from autopilot.kit.service.pulling import Fetch, pulled
 from autopilot.kit.service.shape import ABSENT, Look
 from autopilot.kit.service.words import filled, filled_all
 from autopilot.model.device import Device, NetworkId, Venue
-from autopilot.model.node import Phase
+from autopilot.model.node import PREPARED, Phase, Readiness
 
 _LABEL = "yield-autopilot"
 _GONE, _CONFLICT = 404, 409
 _HEALTH_WAIT = timedelta(minutes=10)
 """Podman outside of systemd never runs a health check, and says "starting" for ever."""
+_STEADY = timedelta(minutes=1)
+"""A container that its engine restarted counts as serving only then: one that ends again and again never does."""
 
 Connect = Callable[[], Any]
 """Makes a ``docker.DockerClient``."""
@@ -66,6 +69,7 @@ class ContainerShape:
         self._orders = orders
         self._connect = connect
         self._client: Any = None
+        self._fetch = Fetch(clock, self.pull)
 
     def look(self, device: Device) -> Look:
         """By the engine's word: health where there is a check, exit code, out-of-memory and restarts where it ended."""
@@ -76,10 +80,10 @@ class ContainerShape:
         if labels.get(f"{_LABEL}.device") != device.id:
             return Look(Phase.READY, note=f"the container {container.name} is somebody else's", ours=False)
         venue = Venue(self._network, labels.get(f"{_LABEL}.market", ""))
-        look = self._ended(venue, state, container) if _over(state) else self._running(venue, state)
+        look = self._ended(venue, state, container) if _over(state) else self._running(venue, state, container)
         return self._orders.seen(device, look)
 
-    def _running(self, venue: Venue, state: Mapping[str, Any]) -> Look:
+    def _running(self, venue: Venue, state: Mapping[str, Any], container: Any) -> Look:
         if state["Status"] == "removing":
             return Look(Phase.DRAINING, venue, "it is being removed")
         age = self._clock.now() - datetime.fromisoformat(state["StartedAt"])
@@ -88,9 +92,12 @@ class ContainerShape:
             return Look(Phase.FAULT, venue, f"its health check fails: {_last_words(state)}")
         if state.get("Paused") or state.get("Restarting"):
             return Look(Phase.STARTING, venue, "paused" if state.get("Paused") else "restarting")
+        if (restarts := container.attrs.get("RestartCount", 0)) and timedelta(0) <= age < _STEADY:
+            return Look(Phase.STARTING, venue, f"restarted {restarts} times, and up for {age.total_seconds():.0f} s")
         if health == "starting" and age < _HEALTH_WAIT:
             return Look(Phase.STARTING, venue, "its health check has not passed yet")
-        return Look(Phase.READY if health != "none" or age >= self._image.settles else Phase.STARTING, venue)
+        young = timedelta(0) <= age < self._image.settles  # one that began later than now has seen the clock put back
+        return Look(Phase.STARTING if young and health == "none" else Phase.READY, venue)
 
     def _ended(self, venue: Venue, state: Mapping[str, Any], container: Any) -> Look:
         if state["Status"] == "created":
@@ -156,13 +163,16 @@ class ContainerShape:
                 return False
         return True
 
+    def prepare(self, device: Device, venue: Venue) -> Readiness:  # noqa: ARG002  # one image serves all
+        """Whether the image is here; where it is not, it is pulled in the background, once for all who ask."""
+        if not self._fetch.goes_on and self.present():
+            return PREPARED
+        return self._fetch.look()
+
     def pull(self) -> Iterator[str]:
-        """Fetch the image, saying how far it is. Raises Transient where that fails: the old node runs on meanwhile."""
+        """Fetch the image, saying how far it is. Raises NodeFault where it cannot be had, Transient where the engine is silent."""
         with self._heard():
-            for line in self._engine().api.pull(self._image.name, stream=True, decode=True):
-                if "error" in line:
-                    raise Transient(self._network, f"{self._image.name} cannot be pulled: {line['error']}")
-                yield " ".join(str(line[key]) for key in ("id", "status", "progress") if line.get(key))
+            yield from pulled(self._network, self._image.name, self._connect())
 
     def _find(self, device: Device) -> Any:
         from docker.errors import NotFound

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from autopilot.clock import Clock
 from autopilot.errors import NodeFault, Transient
-from autopilot.kit.service.shape import Look, Shape, UnheardWork, Work
+from autopilot.kit.service.shape import Look, PreparedShape, Shape, UnheardWork, Work
 from autopilot.model.device import Device, NetworkId, Venue
-from autopilot.model.node import Observation, Phase
+from autopilot.model.node import PREPARED, Lease, Observation, Phase, Readiness
 
 _GRACE = timedelta(seconds=30)
 _UNHEARD = UnheardWork()
@@ -41,6 +41,10 @@ class ServiceNode:
             return self._seen(device, look) if look.phase is Phase.READY else self._plain(device, look)
         except Transient as error:
             return Observation(device.id, None, Phase.UNKNOWN, self._clock.now(), note=str(error))
+
+    def prepare(self, device: Device, venue: Venue) -> Readiness:
+        """What the engine says of a start to come. Where it can be asked only by starting, that is not known to fail."""
+        return self._shape.prepare(device, venue) if isinstance(self._shape, PreparedShape) else PREPARED
 
     def start(self, device: Device, venue: Venue) -> None:
         """Bring the node up at the venue; one that drains takes new work again. Raises NodeFault where it cannot."""
@@ -80,10 +84,18 @@ class ServiceNode:
         return Observation(device.id, look.venue, phase, self._clock.now(), leases, look.note, tells)
 
     def _plain(self, device: Device, look: Look) -> Observation:
-        """Of a node that does no work now. One that boots although it is to drain is drained at once, and not started again."""
+        """Of a node that is not known to serve. One that boots although it is to drain is drained at once, and not started again."""
         phase = Phase.DRAINING if look.phase is Phase.STARTING and self._refuses(device) else look.phase
         venue = None if phase in (Phase.ABSENT, Phase.UNKNOWN) else look.venue
-        return Observation(device.id, venue, phase, self._clock.now(), note=look.note)
+        leases = self._early(device) if look.phase is Phase.STARTING else ()
+        return Observation(device.id, venue, phase, self._clock.now(), leases, look.note)
+
+    def _early(self, device: Device) -> tuple[Lease, ...]:
+        """The work of a node that comes up: it may have some before it is known to serve. One that cannot tell yet has none."""
+        try:
+            return self._work.leases(device)
+        except Transient:
+            return ()
 
     def _undo_drain(self, device: Device) -> None:
         if self._mark(device).exists():

@@ -38,9 +38,11 @@ class Orders:
             return None
 
     def late(self, device: Device, grace: timedelta) -> bool:
-        """Whether it was asked to go so long ago that it must be made to."""
-        asked = self.asked(device)
-        return asked is not None and self.clock.now() - asked >= grace
+        """Whether it was asked to go so long ago that it must be made to. Where the clock was put back since, the grace begins again."""
+        asked, now = self.asked(device), self.clock.now()
+        if asked is not None and asked > now:
+            self._write(device, "asked", now.isoformat())
+        return asked is not None and now - asked >= grace
 
     def venue(self, device: Device) -> Venue | None:
         """The venue that it was last started for."""

@@ -13,7 +13,7 @@ from autopilot.kit.service.orders import Orders
 from autopilot.kit.service.shape import ABSENT, Look
 from autopilot.kit.service.words import filled
 from autopilot.model.device import Device, NetworkId, Venue
-from autopilot.model.node import Phase
+from autopilot.model.node import PREPARED, Phase, Readiness, Stage
 
 _LIMIT = timedelta(seconds=60)
 """pm2 starts its own daemon on the first call."""
@@ -47,6 +47,13 @@ class Pm2Shape:
         code = app["pm2_env"].get("exit_code")
         note = f"{app['name']}: {status}, exit code {code}, restarted {app['pm2_env'].get('restart_time', 0)} times"
         return self._orders.seen(device, Look(phase, note=note if phase is Phase.FAULT else ""))
+
+    def prepare(self, device: Device, venue: Venue) -> Readiness:  # noqa: ARG002
+        """Whether the owner has registered the app."""
+        if self._find(device) is not None:
+            return PREPARED
+        name = self._name(device)
+        return Readiness(Stage.REFUSED, f"pm2 knows no app {name}: register it with `pm2 start --name {name} ...`")
 
     def launch(self, device: Device, venue: Venue) -> None:
         """Raises NodeFault where pm2 knows no such app."""

@@ -22,10 +22,11 @@ from pathlib import Path
 
 from autopilot.clock import Clock
 from autopilot.errors import NodeFault
-from autopilot.kit.service.shape import ABSENT, Look
+from autopilot.kit.service.command import found
+from autopilot.kit.service.shape import ABSENT, MARK, Look
 from autopilot.kit.service.words import filled, filled_all
 from autopilot.model.device import Device, DeviceId, NetworkId, Venue
-from autopilot.model.node import Phase
+from autopilot.model.node import Phase, Readiness
 
 _BECOME = 'read -r born </proc/$$/stat; printf "%s" "$born" >"$0"; exec "$@"'
 """What the shell does: say who it is, then become the program. The program's words come in as arguments, and are never read as shell."""
@@ -100,7 +101,13 @@ class ProcessShape:
         if record.asked:
             return Look(Phase.DRAINING, record.venue, f"asked to go at {record.asked}")
         age = self._clock.now() - datetime.fromisoformat(record.started)
-        return Look(Phase.READY if age >= self._program.settles else Phase.STARTING, record.venue)
+        young = timedelta(0) <= age < self._program.settles  # one that began later than now has seen the clock put back
+        return Look(Phase.STARTING if young else Phase.READY, record.venue)
+
+    def prepare(self, device: Device, venue: Venue) -> Readiness:
+        """Whether the program is on this host."""
+        argv = filled_all(self._program.argv, device, venue)
+        return found(argv[0], self._program.env.get("PATH"), self._program.folder)
 
     def launch(self, device: Device, venue: Venue) -> None:
         """Remember, lock, start. Raises NodeFault where the program cannot be started."""
@@ -115,8 +122,9 @@ class ProcessShape:
 
     def _spawn(self, device: Device, venue: Venue, lock: int) -> _Child:
         argv = filled_all(self._program.argv, device, venue)
-        pinned = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": device.id, "NVIDIA_VISIBLE_DEVICES": device.id}
-        env = {**os.environ, **pinned, **{name: filled(value, device, venue) for name, value in self._program.env.items()}}
+        pins = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": device.id, "NVIDIA_VISIBLE_DEVICES": device.id}
+        own = {name: filled(value, device, venue) for name, value in self._program.env.items()}
+        env = {**os.environ, MARK: self._network, **pins, **own}
         try:
             with self._file(device, "log").open("ab") as log:
                 return _Child(
@@ -136,7 +144,7 @@ class ProcessShape:
         """SIGTERM to the whole group, once; SIGKILL when that was ``grace`` ago. Every process that holds the lock is meant."""
         record = self._record(device) or _Record(self._network, "", _boot(), self._clock.now().isoformat())
         now = self._clock.now()
-        if not record.asked:
+        if not record.asked or datetime.fromisoformat(record.asked) > now:  # the clock was put back: its grace begins again
             # Written only after the signal: a crash in between costs a second signal, not a node that nobody ever asked.
             self._signal(device, signal.SIGTERM)
             self._write(device, replace(record, asked=now.isoformat()))

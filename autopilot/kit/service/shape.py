@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from autopilot.model.device import Device, Venue
-from autopilot.model.node import Lease, Phase
+from autopilot.model.node import Lease, Phase, Readiness
+
+MARK = "YIELD_AUTOPILOT_NODE"
+"""Set in the environment of what we start, to the network's name: it and its children are told from the owner's programs by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,15 @@ class Shape(Protocol):
 
     def end(self, device: Device, grace: timedelta) -> None:
         """Ask it to go, and make it go when it was asked so long ago. What is left of a failed one is cleared away."""
+        ...
+
+
+@runtime_checkable
+class PreparedShape(Shape, Protocol):
+    """An engine that can say beforehand whether it could bring the program up."""
+
+    def prepare(self, device: Device, venue: Venue) -> Readiness:
+        """Whether what is to be launched is there; what takes long to fetch is begun, and told of. Nothing else changes."""
         ...
 
 

@@ -14,7 +14,7 @@ from autopilot.kit.service.orders import Orders
 from autopilot.kit.service.shape import ABSENT, Look
 from autopilot.kit.service.words import filled
 from autopilot.model.device import Device, NetworkId, Venue
-from autopilot.model.node import Phase
+from autopilot.model.node import PREPARED, Phase, Readiness, Stage
 
 _PHASES = {
     "active": Phase.READY,
@@ -53,6 +53,13 @@ class UnitShape:
             return ABSENT
         note = f"{self._name(device)}: {state['Result']}" if phase is Phase.FAULT else ""
         return self._orders.seen(device, Look(phase, note=note))
+
+    def prepare(self, device: Device, venue: Venue) -> Readiness:  # noqa: ARG002
+        """Whether systemd knows the unit, and may start it."""
+        loaded = self._state(device).get("LoadState", "")
+        if loaded == "loaded":
+            return PREPARED
+        return Readiness(Stage.REFUSED, f"systemd says {loaded!r} of {self._name(device)}: install or unmask it, or correct its name")
 
     def launch(self, device: Device, venue: Venue) -> None:
         """Raises NodeFault where there is no such unit, or systemd refuses."""

@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from shared.needs import unable
+
 SOURCE = Path(__file__).parents[2] / "data" / "breaking_disk.c"
 
 
@@ -23,7 +25,7 @@ def breaking_disk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The library that breaks a disk."""
     compiler = shutil.which("gcc") or shutil.which("cc")
     if compiler is None:
-        pytest.skip("no C compiler here: the library that breaks a disk cannot be made")
+        unable("no C compiler here: the library that breaks a disk cannot be made")
     library = tmp_path_factory.mktemp("library") / "breaking_disk.so"
     subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o", library, SOURCE, "-ldl"], check=True)
     return library
@@ -125,3 +127,12 @@ def test_a_place_that_cannot_be_written_to(flight: Any, place: str) -> None:
 
     assert 2 == flight.ended(), flight.log
     assert complaint(flight).endswith("choose a state file in a folder that this user may write")
+
+
+def test_a_full_disk_is_one_line_from_the_start(flight: Any, breaking_disk: Path) -> None:
+    """Exit code 3 before anything is begun: not even the lock could be signed."""
+    faults = {"CALL": "pwrite64", "AFTER": "0", "ERROR": str(errno.ENOSPC), "FILE": "autopilot.db.lock"}
+    flight.launch(LD_PRELOAD=str(breaking_disk), **{f"BREAKING_{key}": value for key, value in faults.items()})
+
+    assert 3 == flight.ended(), flight.log
+    assert "free some space, then start again" in complaint(flight)
