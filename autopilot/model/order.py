@@ -27,10 +27,13 @@ class Bounds:
     """Devices that stay where they are. One that has an order goes where that says."""
     closed: Mapping[tuple[Venue, DeviceId], str] = field(default_factory=dict)
     """Venues that a device is not sent to. One that is there already stays, unless an order says otherwise."""
+    alone: bool = False
+    """Whether nobody who has less to say may order anything."""
 
     def over(self, other: Bounds) -> Bounds:
         """Both; where they speak of the same, this one counts."""
-        return Bounds({**other.orders, **self.orders}, {**other.held, **self.held}, {**other.closed, **self.closed})
+        orders = self.orders if self.alone else {**other.orders, **self.orders}
+        return Bounds(orders, {**other.held, **self.held}, {**other.closed, **self.closed}, self.alone or other.alone)
 
 
 FREE = Bounds()

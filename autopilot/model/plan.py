@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import NewType
 
 from autopilot.model.device import DeviceId, Venue
-from autopilot.units import Usd, UsdPerHour
+from autopilot.units import Share, Usd, UsdPerHour
 
 PlanId = NewType("PlanId", str)
 _NO_TIME = timedelta(0)
@@ -20,6 +20,8 @@ class ExitCost:
 
     drain: timedelta = _NO_TIME
     forfeits: Usd = Usd(0)
+    identity: str = ""
+    """What leaving may lose for good, in words: a registration that the next newcomer takes; empty where nothing is lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,8 @@ class EntryCost:
     """Paid on arrival whatever comes: gas, registration burn."""
     least_stay: timedelta = _NO_TIME
     """Leaving earlier than this costs reputation or the fee's worth."""
+    uptime: Share | None = None
+    """The share of the time for which whoever has come must be there; None where nobody counts it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 from autopilot.contracts import NamedStrategy
 from autopilot.errors import StrategyError
-from autopilot.guards import Case, Guard
+from autopilot.guards import Case, Facts, Guard
 from autopilot.model.device import Device, DeviceId
 from autopilot.model.plan import Decision, Hold, Move, Plan
 from autopilot.model.switch import Switch
@@ -73,6 +73,7 @@ def judge(
     guards: Sequence[Guard],
     past: Mapping[DeviceId, Sequence[Switch]],
     under_way: Mapping[DeviceId, Move] = MappingProxyType({}),
+    facts: Facts | None = None,
 ) -> Verdict:
     """Let every guard look at every move; the first veto counts. What is left is judged again: moves may belong together.
 
@@ -84,7 +85,7 @@ def judge(
     moves, before = tuple(move for move in decision.moves if move.device not in under_way), None
     while moves != before:
         for move in moves:
-            case = Case(move, (*under_way.values(), *moves), view, devices[move.device], past.get(move.device, ()))
+            case = Case(move, (*under_way.values(), *moves), view, devices[move.device], past.get(move.device, ()), facts)
             reasons = (guard.veto(case) for guard in guards)
             veto = next((reason for reason in reasons if reason), None)
             if veto:

@@ -2,19 +2,39 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from autopilot.contracts import Scope
-from autopilot.guards import Case, Cooldown, DailyBudget, Dwell, PayBack, RigScope, StaleQuote, chosen
+from autopilot.errors import ConfigError
+from autopilot.guards import (
+    BusyLease,
+    Case,
+    Cooldown,
+    DailyBudget,
+    DailyLoss,
+    Dwell,
+    Heat,
+    Identity,
+    OwnerPresent,
+    PayBack,
+    RigScope,
+    StaleQuote,
+    Uptime,
+    chosen,
+)
 from autopilot.model.device import IDLE, Venue
+from autopilot.model.experience import Experience, Realised
 from autopilot.model.plan import EntryCost, Move, PlanId
 from autopilot.model.power import Draw, PowerPrice
-from autopilot.model.switch import State, Switch, SwitchId
+from autopilot.model.switch import Limits, State, Switch, SwitchId
 from autopilot.model.view import View
-from autopilot.settings import GuardSettings
+from autopilot.settings import GuardSettings, load
 from autopilot.testing.views import device, venue, view
 from autopilot.units import HOUR, Usd, UsdPerKwh, Watts
 
@@ -55,6 +75,13 @@ def test_a_device_stays_for_a_while() -> None:
     assert dwell.veto(case(Move(device().id, IDLE, NOSANA), view({"nosana": ["0.50"]}, stayed=HOUR))) is None
 
 
+def test_a_venue_may_ask_for_a_longer_stay() -> None:
+    """Leaving earlier costs reputation there, or a fee's worth."""
+    asked = view({"akash": ["0.40"], "nosana": ["0.50"]}, "akash", stayed=3 * HOUR, entry=EntryCost(least_stay=6 * HOUR))
+
+    assert "it came 3:00:00 ago, and stays for 6:00:00 at least" == Dwell(2 * HOUR).veto(case(seen=asked))
+
+
 def test_a_venue_that_a_switch_turned_back_from_is_left_alone() -> None:
     """For a while; a venue where switches settled is not, nor is any other."""
     cooldown = Cooldown(2 * HOUR)
@@ -84,6 +111,15 @@ def test_a_move_must_earn_its_cost_back() -> None:
     assert PayBack(5 * HOUR / 2).veto(case(seen=slow)) is None
     assert "it pays back in 2:30:00, 2:00:00 is the limit" == PayBack(2 * HOUR).veto(case(seen=slow))
     assert PayBack(timedelta(0)).veto(case(TO_IDLE, slow)) is None
+
+
+def test_what_is_believed_pays_back_and_not_what_is_posted() -> None:
+    """Nosana posts more than Akash, and pays four fifths of it; with what it was seen to pay there is no lead."""
+    seen = view({"akash": ["0.40"], "nosana": ["0.45"]}, "akash")
+    poorer = replace(seen, experience=Experience(realised={(NOSANA, device().model): Realised(0.8, 0.01, 500.0)}))
+
+    assert PayBack(HOUR).veto(case(seen=seen)) is None
+    assert "nosana has no lead over akash now" == PayBack(HOUR).veto(case(seen=poorer))
 
 
 def test_without_a_lead_nothing_is_paid_back() -> None:
@@ -124,9 +160,36 @@ def test_a_rig_that_leaves_for_several_places() -> None:
 
 
 def test_a_configuration_chooses_its_guards() -> None:
-    """Pay-back only where it was asked for; the others always, with their figures."""
+    """Pay-back and daily loss only where they were asked for; registrations are kept unless they may be lost; the others always."""
     settings = GuardSettings(dwell="1h", cooldown="3h", changes_per_day=4)  # type: ignore[arg-type]
-    usual = (StaleQuote(), Dwell(HOUR), Cooldown(3 * HOUR), DailyBudget(4))
+    limits = Limits(drain=2 * HOUR)
+    rules = (StaleQuote(), Dwell(HOUR), Cooldown(3 * HOUR), DailyBudget(4))
+    usual = (*rules, OwnerPresent(), Heat(90), BusyLease(2 * HOUR), Uptime(HOUR))
+    asked = {"pay_back": 24 * HOUR, "daily_loss": Usd(5), "lose_registrations": True}
 
-    assert usual == chosen(settings)
-    assert (*usual, PayBack(24 * HOUR)) == chosen(settings.model_copy(update={"pay_back": 24 * HOUR}))
+    assert (*usual, Identity()) == chosen(settings, limits)
+    assert (*usual, PayBack(24 * HOUR), DailyLoss(Usd(5))) == chosen(settings.model_copy(update=asked), limits)
+
+
+@pytest.mark.parametrize(
+    ("written", "line"),
+    [
+        ({"heat": 85}, "guards.heat: 85 is no temperature: write it like '85 °C'"),
+        ({"heat": "185 F"}, "guards.heat: '185 F' is no temperature: write it like '85 °C'"),
+        ({"daily_loss": "5"}, "guards.daily_loss: '5' needs its unit: write it like '0.12 $'"),
+        ({"daily_loss": "-5 $"}, "guards: daily_loss is what may be lost, and must be more than nothing"),
+    ],
+)
+def test_a_setting_without_sense_is_one_line(tmp_path: Path, written: dict[str, object], line: str) -> None:
+    """Which key, what is wrong, and how to write it."""
+    path = tmp_path / "autopilot.toml"
+    path.write_text("[guards]\n" + "\n".join(f"{key} = {json.dumps(value)}" for key, value in written.items()))
+
+    with pytest.raises(ConfigError) as raised:
+        load(path)
+    assert f"{path}: {line}" == str(raised.value)
+
+
+def test_a_temperature_is_written_with_its_unit() -> None:
+    """With or without the sign of the degree."""
+    assert [85, 85] == [GuardSettings(heat=text).heat for text in ("85 °C", "85C")]  # type: ignore[arg-type]
