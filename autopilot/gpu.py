@@ -18,6 +18,7 @@ from autopilot.units import ALL, Share, Watts
 T = TypeVar("T")
 _GIB = 2**30
 _PERCENT = ALL.count // 100
+_SLICED = Ailment(Condition.SLICED, "MIG is on, and slices are not served; `nvidia-smi -mig 0` makes it whole again")
 _BRAND = re.compile(r"^(NVIDIA )?(GeForce )?")
 
 
@@ -94,9 +95,7 @@ class Nvml:
     def _device(self, nvml: ModuleType, index: int) -> Device | Ailment:
         try:
             handle = nvml.nvmlDeviceGetHandleByIndex(index)
-            if _told(nvml, lambda: nvml.nvmlDeviceGetMigMode(handle)[0]):
-                return Ailment(Condition.SLICED, "MIG is on, and slices are not served; `nvidia-smi -mig 0` makes it whole again")
-            return _device(nvml, handle, index)
+            return _SLICED if _sliced(nvml, handle) else _device(nvml, handle, index)
         except nvml.NVMLError as error:
             return _ailment(nvml, error)
 
@@ -113,8 +112,14 @@ def _device(nvml: ModuleType, handle: Any, index: int) -> Device:
     )
 
 
-def _reading(nvml: ModuleType, device: DeviceId) -> Reading:
+def _sliced(nvml: ModuleType, handle: Any) -> bool:
+    return bool(_told(nvml, lambda: nvml.nvmlDeviceGetMigMode(handle)[0]))
+
+
+def _reading(nvml: ModuleType, device: DeviceId) -> Reading | Ailment:
     handle = nvml.nvmlDeviceGetHandleByUUID(device)
+    if _sliced(nvml, handle):
+        return _SLICED
     limits = _told(nvml, lambda: nvml.nvmlDeviceGetPowerManagementLimitConstraints(handle))
     return Reading(
         device,

@@ -24,6 +24,8 @@ class Condition(StrEnum):
     """MIG is on: the GPU is several small ones, and none of them is the GPU that a network pays for."""
     FORBIDDEN = "forbidden"
     """This user may not ask."""
+    HUNG = "hung"
+    """The driver does not answer."""
     UNREADABLE = "unreadable"
     """Anything else that the driver said."""
 
@@ -80,3 +82,38 @@ class Census:
     """What stands in the way of others, or of all."""
     driver: str = ""
     """The driver's version."""
+
+
+class Kin(StrEnum):
+    """Who started a program that holds a GPU."""
+
+    OURS = "ours"
+    """A node of ours, or a child of one."""
+    BOXED = "boxed"
+    """It runs in a container or a pod: a node's own work, a tenant's, or the owner's. Nobody can tell from outside."""
+    FOREIGN = "foreign"
+    UNTOLD = "untold"
+    """It cannot be looked at: it is gone already, or hidden from this user."""
+
+
+@dataclass(frozen=True, slots=True)
+class GpuState:
+    """What is known of one GPU at this moment."""
+
+    seen: Reading | Ailment
+    owner: str = ""
+    """What its owner does with it, in words; empty where he leaves it to us."""
+    doubt: str = ""
+    """What of its programs cannot be told apart, in words: they are taken for no owner's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a venue asks of a GPU and its host. What is zero or empty is not asked."""
+
+    memory_gib: int = 0
+    disk_gib: int = 0
+    """Free, when somebody is sent there."""
+    driver: str = ""
+    """The oldest version that will do."""
+    models: tuple[str, ...] = ()
