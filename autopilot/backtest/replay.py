@@ -13,12 +13,12 @@ from autopilot.errors import StrategyError
 from autopilot.model.device import DeviceId, Venue
 from autopilot.model.history import History, Record
 from autopilot.model.market import Answer
-from autopilot.model.plan import Hold
+from autopilot.model.plan import Decision, Hold
 from autopilot.model.view import View
 from autopilot.pilot.costs import dearest
 from autopilot.pilot.deciding import ask, describe
 from autopilot.plugins import make_strategy
-from autopilot.store.context import unpack
+from autopilot.store.context import answered, unpack
 from autopilot.store.journal import Lesson, Ruling
 from autopilot.store.store import Store
 
@@ -47,7 +47,27 @@ def replay(store: Store) -> Iterator[Redecision]:
             decision = ask(school.strategy(ruling), view)
         except StrategyError as error:
             decision = Hold(view.now, str(error))
-        yield Redecision(ruling.at, ruling.decision, json.loads(json.dumps(describe(decision))))
+        yield Redecision(ruling.at, ruling.decision, _told(decision))
+
+
+def recall(store: Store, ruling: Ruling, shown: Ruling | None = None) -> tuple[NamedStrategy, View]:
+    """The strategy as it was when it decided, and all that it was shown then, or would be shown in a later ruling's place.
+
+    It learns again, which may take seconds: at once what its last lesson was cut from, and lesson by lesson only where that does not
+    give the recorded decision. Raises StrategyError where that cannot be, ConfigError where the strategy is no longer installed.
+    """
+    past, school = _Glimpse(store), _School(store)
+    school.attend(past, ruling.known)
+    view = past.view(ruling)
+    strategy = school.shortcut(ruling)
+    if ruling.lesson is not None and not Redecision(ruling.at, ruling.decision, _told(ask(strategy, view))).same:
+        strategy = school.strategy(ruling)
+    return strategy, past.view(shown) if shown else view
+
+
+def _told(decision: Decision) -> dict[str, Any]:
+    """As the journal gives it back."""
+    return dict(json.loads(json.dumps(describe(decision))))
 
 
 class _Past:
@@ -81,6 +101,20 @@ class _Past:
         return self._record.until_now()
 
 
+class _Glimpse(_Past):
+    """The same for few views: of the answers, no more is read than the rates, and those that the views show."""
+
+    def _grow(self, known: int) -> None:
+        for venue, model, as_of, rate in self._store.rates.points(self._known, known):
+            self._record.add((venue, model), as_of, rate)
+        self._known = max(known, self._known)
+
+    def view(self, ruling: Ruling) -> View:
+        """What the strategy was shown."""
+        self._quotes = self._store.rates.newest(answered(ruling.context), ruling.known)
+        return super().view(ruling)
+
+
 class _School:
     """Every lesson learned again: its history is cut in passing, and it is fitted when the first decision needs it."""
 
@@ -105,6 +139,14 @@ class _School:
             self._wiser = {ruling.lesson: self._learned(ruling.lesson)}
         return self._wiser[ruling.lesson]
 
+    def shortcut(self, ruling: Ruling) -> NamedStrategy:
+        """As it was when it decided, if its last lesson taught it all by itself. Raises StrategyError."""
+        if ruling.lesson is None:
+            return self._as_configured(ruling.strategy)
+        if ruling.lesson not in self._histories:
+            raise StrategyError(f"lesson {ruling.lesson} is not in the journal")
+        return self._fitted(self._as_configured(self._lessons[ruling.lesson].strategy), ruling.lesson)
+
     def _learned(self, number: int) -> NamedStrategy:
         """A lesson, and those that it stands upon."""
         if number in self._wiser:
@@ -112,7 +154,9 @@ class _School:
         lesson = self._lessons.get(number)
         if lesson is None or number not in self._histories or (lesson.base or 0) >= number:
             raise StrategyError(f"lesson {number} is not in the journal, or stands upon what was not known yet")
-        base = self._as_configured(lesson.strategy) if lesson.base is None else self._learned(lesson.base)
+        return self._fitted(self._as_configured(lesson.strategy) if lesson.base is None else self._learned(lesson.base), number)
+
+    def _fitted(self, base: NamedStrategy, number: int) -> NamedStrategy:
         try:
             wiser = base.strategy.fit(self._histories[number])
         except Exception as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -38,6 +39,25 @@ def amount(option: str, text: str, kind: type[Q]) -> Q:
     if quantity.count < 0:
         raise ConfigError(f"{option}: must not be negative, is {text}")
     return quantity
+
+
+def number(option: str, text: str) -> Decimal:
+    """A finite number above zero, exactly as written. Raises ConfigError."""
+    exact = _read(option, text, _decimal)
+    if exact <= 0:
+        raise ConfigError(f"{option}: must be above zero, is {text}")
+    return exact
+
+
+def _decimal(text: str) -> Decimal:
+    try:
+        exact = Decimal(text)
+    except InvalidOperation:
+        exact = Decimal("nan")
+    if not exact.is_finite():
+        msg = f"{text!r} is not a number"
+        raise ValueError(msg)
+    return exact
 
 
 def at(option: str, text: str) -> datetime:

@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import json
 import os
-import tomllib
-from collections.abc import Iterator
+from collections.abc import Sequence
 from contextlib import closing
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from autopilot.cli.options import ConfigOption, JsonFlag, StateOption
+from autopilot.cli.state import now_of, state_of
+from autopilot.cli.tables import CsvFlag, Row, print_csv
+from autopilot.dashboard.pulse import ago, pulse, runs, troubles
 from autopilot.dashboard.words import money, plain, span
-from autopilot.errors import ConfigError
 
 if TYPE_CHECKING:
-    from autopilot.dashboard.snapshot import DeviceNow, Heartbeat, Snapshot
+    from autopilot.dashboard.snapshot import DeviceNow, Snapshot
+    from autopilot.store.wishes import Wish
 
-_PATIENCE = 4
-"""Ticks that may go by without a heartbeat."""
-_LEAST_PATIENCE = timedelta(seconds=10)
 _COLUMNS = ("GPU", "model", "venue", "since", "$/h", "net $", "switch")
 _FIGURES = ("$/h", "net $")
+_CSV = ("id", "label", "model", "venue", "since", "usd_per_hour", "net_usd", "target", "switch_state", "switch_opened_at", "fence")
+_REMEMBERED = timedelta(days=1)
+"""How long ago a wish may have ended to be listed with what came of it."""
 
 
 def register(app: typer.Typer) -> None:
@@ -32,68 +33,23 @@ def register(app: typer.Typer) -> None:
     app.command()(status)
 
 
-def status(state: StateOption = None, config: ConfigOption = None, as_json: JsonFlag = False) -> None:
+def status(state: StateOption = None, config: ConfigOption = None, as_json: JsonFlag = False, as_csv: CsvFlag = False) -> None:
     """Show where every GPU is, the open switches, and the daemon's heartbeat. It reads the state file and changes nothing."""
-    from autopilot.dashboard.snapshot import read, read_heartbeat
+    from autopilot.dashboard.reading import read, read_heartbeat
     from autopilot.store.store import Store
 
-    path = state or _state_of(config)
+    path = state or state_of(config)
     with closing(Store.read_only(path)) as store:
         beat = read_heartbeat(store)
-        snapshot = read(store, _now(path, beat))
+        snapshot = read(store, now_of(path, beat))
+        standing, ended = store.wishes.standing(snapshot.at), store.wishes.ended(snapshot.at - _REMEMBERED)
     if as_json:
-        typer.echo(json.dumps(_as_json(snapshot), indent=2))
+        typer.echo(json.dumps({**_as_json(snapshot), "wishes": [_wish(wish) for wish in (*ended, *standing)]}, indent=2))
+    elif as_csv:
+        print_csv(_CSV, [_flat(each) for each in snapshot.devices])
     else:
         _show(snapshot)
-
-
-def _state_of(config: Path | None) -> Path:
-    """What the configuration says, by the one key that matters here: to check all of it would take longer than to answer."""
-    variable = os.environ.get("AUTOPILOT_STATE")
-    where = config or Path("autopilot.toml")
-    if variable or (config is None and not where.exists()):
-        return Path(variable or "autopilot.db")
-    try:
-        return Path(tomllib.loads(where.read_text(encoding="utf-8")).get("state", "autopilot.db"))
-    except (OSError, ValueError, TypeError) as error:
-        raise ConfigError(f"{where}: cannot be read: {error}; name the state file with --state") from None
-
-
-def _now(path: Path, beat: Heartbeat | None) -> datetime:
-    """The instant by the daemon's own clock, which may run faster than ours or be moved by hand."""
-    from autopilot.clock import SystemClock
-
-    if beat is None or beat.by_hand:
-        return beat.at if beat else SystemClock().now()
-    origin = path.with_name(path.name + ".clock")
-    if beat.speed == 1 or not origin.exists():
-        return SystemClock().now()
-    from autopilot.sim.clock import ScaledClock
-
-    return ScaledClock(SystemClock(), datetime.fromisoformat(origin.read_text(encoding="utf-8")), beat.speed).now()
-
-
-def _ago(snapshot: Snapshot, beat: Heartbeat) -> timedelta:
-    """How long ago the daemon was seen, in our time."""
-    return max(snapshot.at - beat.at, timedelta(0)) / beat.speed
-
-
-def _runs(snapshot: Snapshot, beat: Heartbeat) -> bool | None:
-    """None where it cannot be told."""
-    if beat.by_hand:
-        return None
-    return _ago(snapshot, beat) <= max(_PATIENCE * beat.tick / beat.speed, _LEAST_PATIENCE) and _lives(beat.pid)
-
-
-def _lives(process: int) -> bool:
-    """Whether there is such a process on this host: one that has just ended is not waited for."""
-    try:
-        os.kill(process, 0)  # no signal, only the question
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
+        _show_wishes(snapshot, standing, ended)
 
 
 def _as_json(snapshot: Snapshot) -> dict[str, Any]:
@@ -104,8 +60,8 @@ def _as_json(snapshot: Snapshot) -> dict[str, Any]:
         "daemon": beat
         and {
             "last_seen": beat.at.isoformat(),
-            "seconds_ago": None if beat.by_hand else _ago(snapshot, beat).total_seconds(),
-            "running": _runs(snapshot, beat),
+            "seconds_ago": None if beat.by_hand else ago(snapshot, beat).total_seconds(),
+            "running": runs(snapshot, beat),
             "started_at": beat.started_at.isoformat(),
             "process": beat.pid,
             "strategy": beat.strategy,
@@ -141,10 +97,31 @@ def _device(each: DeviceNow) -> dict[str, Any]:
     }
 
 
+def _wish(wish: Wish) -> dict[str, Any]:
+    return {
+        "number": wish.number,
+        "want": wish.want.value,
+        "device": wish.device,
+        "venue": wish.venue and str(wish.venue),
+        "made_at": wish.made_at.isoformat(),
+        "until": wish.until and wish.until.isoformat(),
+        "ended_at": wish.ended_at and wish.ended_at.isoformat(),
+        "outcome": wish.outcome or None,
+    }
+
+
+def _flat(each: DeviceNow) -> Row:
+    """On one line; what is not known or not under way is empty."""
+    told = _device(each)
+    switch = told["switch"] or {}
+    ends = {"target": switch.get("target"), "switch_state": switch.get("state"), "switch_opened_at": switch.get("opened_at")}
+    return {name: value for name, value in {**told, **ends}.items() if name in _CSV}
+
+
 def _show(snapshot: Snapshot) -> None:
     """Plain text: the library that draws tables takes longer to load than all the rest."""
-    _say(*_daemon(snapshot))
-    for words in _troubles(snapshot.heartbeat):
+    _say(*pulse(snapshot))
+    for words in troubles(snapshot.heartbeat):
         _say(words, "yellow")
     rows = [_COLUMNS, *(_row(snapshot.at, each) for each in snapshot.devices)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
@@ -175,26 +152,12 @@ def _row(now: datetime, each: DeviceNow) -> tuple[str, ...]:
     )
 
 
-def _daemon(snapshot: Snapshot) -> tuple[str, str | None]:
-    """The sentence about the daemon, and its style."""
-    beat = snapshot.heartbeat
-    if beat is None:
-        return "No daemon has flown by this state file; `autopilot run` starts one", "yellow"
-    if beat.by_hand:
-        return f"A demo flew this, by {beat.strategy}; its time stands at {beat.at:%Y-%m-%d %H:%M} UTC", None
-    ago = _ago(snapshot, beat)
-    seen = f"{ago.total_seconds():.0f} s" if ago < timedelta(minutes=2) else span(ago)
-    if not _runs(snapshot, beat):
-        return f"The daemon was last seen {seen} ago: not running? The nodes earn on; `autopilot run` starts it again", "red"
-    return f"The daemon was last seen {seen} ago, flying by {beat.strategy}{'' if beat.live else ', dry: it moves nothing'}", "green"
-
-
-def _troubles(beat: Heartbeat | None) -> Iterator[str]:
-    """What is wrong with networks and with learning, and what to do where a person must."""
-    if beat is not None:
-        for network, why in beat.silent.items():
-            yield plain(f"{network} gave no answer to the last poll: {why}")
-        for network, why in beat.quarantine.items():
-            yield plain(f"{network} is not asked any more: {why}; correct it, then start the daemon again")
-        if beat.ignorance:
-            yield plain(beat.ignorance)
+def _show_wishes(snapshot: Snapshot, standing: Sequence[Wish], ended: Sequence[Wish]) -> None:
+    """What persons asked for: what stands, and what came of it during the last day."""
+    labels: dict[str | None, str] = {each.device.id: each.device.label for each in snapshot.devices}
+    lines = [(wish, "", "yellow") for wish in standing] + [(wish, f": {wish.outcome}", None) for wish in ended]
+    if lines:
+        _say("Asked by a person:")
+    for wish, outcome, colour in lines:
+        since = span(snapshot.at - (wish.ended_at or wish.made_at))
+        _say(plain(f"  {wish.words(labels.get(wish.device, wish.device or ''))}{outcome}, {since} ago"), colour)

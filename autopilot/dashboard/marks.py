@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from rich.console import Console, ConsoleOptions, RenderResult
+from rich import box
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.panel import Panel
 from rich.text import Text
 
 from autopilot.dashboard.words import plain
@@ -70,3 +72,23 @@ class Clipped:
             kept[-1].append("…")
         yield from kept
         yield from (Text() for _ in range(self._lines - len(kept)))
+
+
+def framed(body: RenderableType, title: str, *, subtitle: str | None = None, rows: int | None = None) -> Panel:
+    """In a frame with a title, with so many rows inside, or as many as it needs."""
+    return Panel(
+        body,
+        box=box.ROUNDED,
+        border_style=QUIET,
+        title=Text(title, "bold default"),
+        title_align="left",
+        subtitle=subtitle and Text(subtitle),
+        padding=(0, 1),
+        height=None if rows is None else rows + 2,
+    )
+
+
+def ends(left: Text, right: Text, width: int) -> Text:
+    """Both on one line, at its two ends; the left gives way."""
+    left.truncate(max(0, width - right.cell_len - 1), overflow="ellipsis")
+    return Text.assemble(left, " " * max(1, width - left.cell_len - right.cell_len), right, no_wrap=True, overflow="crop")

@@ -1,28 +1,29 @@
-"""The state file as one frozen value: everything that a screen shows, read at one instant."""
+"""The state file as one frozen value: everything that a screen shows, as of one instant."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
-from autopilot.errors import StoreError
-from autopilot.model.device import IDLE, Device, DeviceId, Venue
-from autopilot.model.history import Record
-from autopilot.model.market import Answer, Quote
-from autopilot.model.plan import EntryCost, ExitCost
+from autopilot.dashboard.periods import Period
+from autopilot.model.device import Device, DeviceId, Venue
 from autopilot.model.switch import State, Switch
-from autopilot.model.view import View
-from autopilot.store.context import unpack
 from autopilot.store.ledger import Totals
-from autopilot.store.schema import instant
-from autopilot.store.store import Store
-from autopilot.units import HOUR, UsdPerHour
+from autopilot.units import Share, UsdPerHour, Watts
 
-TREND_HOURS = 24
-"""How far back a trend looks, and how old an answer may be to be seen at all."""
+
+@dataclass(frozen=True, slots=True)
+class Gauge:
+    """What the GPU itself showed when it was last looked at. None is what it does not tell."""
+
+    draw: Watts | None
+    temperature: int | None
+    """Degrees Celsius."""
+    owner: str = ""
+    """Whose program holds it, where it is not the pilot's."""
+    ailment: str = ""
+    """Why it cannot be read, and what to do; empty where it can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,8 @@ class Heartbeat:
     """Networks that are not asked any more, and why."""
     ignorance: str = ""
     """Why the strategy could not learn its last lesson; empty where it could."""
+    gauges: Mapping[DeviceId, Gauge] = field(default_factory=dict)
+    """What the GPUs showed; none of simulated ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +77,26 @@ class DeviceNow:
     switch: OpenSwitch | None = None
     fence: str = ""
     """Why nothing may be started on it; empty where it is free."""
+    lately: UsdPerHour | None = None
+    """What it earned an hour over the last day, net; None where that was not asked for."""
+    gauge: Gauge | None = None
+    """None where the GPU is simulated, or was never read."""
 
 
 Trend = tuple[UsdPerHour | None, ...]
 """Net rates by the hour, oldest first; the last is the present one. None where no rate was known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What is known of being hired at a venue with a GPU model."""
+
+    public: Share | None
+    """The published occupancy; None where the venue pays for every hour, or offers nothing."""
+    learned: Share | None
+    """By our own hires; None where there is nothing to be hired for."""
+    age: timedelta
+    """How old the newest figure is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,128 +120,11 @@ class Snapshot:
     """By venue and GPU model."""
     totals: Totals
     ended: tuple[Switch, ...]
-    """Every switch that is over, the newest last."""
+    """The switches that were over last, the newest last."""
+    endings: Mapping[State, int]
+    """How many switches ever ended so."""
     controls: tuple[Control, ...] = field(default=())
-
-
-def read_heartbeat(store: Store) -> Heartbeat | None:
-    """The daemon's last sign of life; None where none ever flew. Raises StoreError, also for a file that is not ours."""
-    connection = store.connection
-    if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'heartbeat'").fetchone():
-        raise StoreError(f"{connection.path}: it is no state file of the autopilot; name one that `autopilot run` has made")
-    row = connection.execute("SELECT at, started_at, pid, body FROM heartbeat").fetchone()
-    if row is None:
-        return None
-    at, started_at, pid, body = row
-    told: dict[str, Any] = json.loads(body)
-    return Heartbeat(
-        instant(at),
-        instant(started_at),
-        pid,
-        told["strategy"],
-        told["live"],
-        timedelta(seconds=told["tick_seconds"]),
-        told["speed"],
-        told.get("by_hand", False),
-        tuple(Device(DeviceId(ident), model, index=index) for ident, model, index in told["devices"]),
-        told["silent"],
-        told["quarantine"],
-        told.get("ignorance", ""),
-    )
-
-
-def read(store: Store, at: datetime, controls: Sequence[Control] = ()) -> Snapshot:
-    """Everything as of the instant, in one transaction. Raises StoreError, also for a file that is not ours."""
-    with store.atomic():
-        heartbeat = read_heartbeat(store)
-        reader = _Reader(store, at, heartbeat)
-        ended = tuple(sorted((each for each in store.journal.switches() if each.state.over), key=lambda each: each.since))
-        return Snapshot(
-            at, store.connection.path, heartbeat, reader.devices(), reader.market(), store.ledger.totals(), ended, tuple(controls)
-        )
-
-
-class _Reader:
-    """The last decision's view, brought up to date."""
-
-    def __init__(self, store: Store, at: datetime, heartbeat: Heartbeat | None) -> None:
-        self._store = store
-        self._at = at
-        answers = list(store.rates.answers(at - TREND_HOURS * HOUR, at))
-        quotes = {(answer.venue, answer.device): answer for answer, _ in answers}
-        # One device stands for all of its model: a market knows no other difference.
-        models = {model: answer.device for answer, model in answers}
-        self._answers = [(answer, model) for answer, model in answers if models[model] == answer.device]
-        self._view = self._last_view(quotes, heartbeat.devices if heartbeat else ())
-
-    def _last_view(self, quotes: Mapping[tuple[Venue, DeviceId], Answer], devices: tuple[Device, ...]) -> View:
-        history = Record().until_now()
-        row = self._store.connection.execute(
-            "SELECT body FROM decisions JOIN contexts ON hash = context ORDER BY decisions.id DESC LIMIT 1"
-        ).fetchone()
-        body = {"devices": [], "placements": [], "entries": [], "exits": [], "draws": [], "power": [0, []], "fixed": []}
-        view = unpack(json.loads(row[0]) if row else body, self._at, quotes, history)
-        return view if row else View(view.now, devices, {}, quotes, history, {}, {}, {}, view.power)
-
-    def devices(self) -> tuple[DeviceNow, ...]:
-        """Every device of the rig, in the order in which people count them."""
-        journal = self._store.journal
-        arrivals = {each.device: each for each in journal.arrivals()}
-        switches = {each.device: each for each in journal.open_switches()}
-        fences = journal.fences()
-        sentences = dict(self._store.connection.execute("SELECT device, sentence FROM sentences"))
-        rows = []
-        for device in sorted(self._view.devices, key=lambda each: (each.index is None, each.index, each.id)):
-            arrival, switch = arrivals.get(device.id), switches.get(device.id)
-            venue = arrival.venue if arrival else IDLE
-            rows.append(
-                DeviceNow(
-                    device,
-                    venue,
-                    arrival.at if arrival else None,
-                    self._rate(device.id, venue, switch),
-                    self._store.ledger.totals(device=device.id),
-                    sentences.get(device.id, ""),
-                    OpenSwitch(switch, self._expected(switch)) if switch else None,
-                    fences.get(device.id, ""),
-                )
-            )
-        return tuple(rows)
-
-    def _rate(self, device: DeviceId, venue: Venue, switch: Switch | None) -> UsdPerHour | None:
-        if venue == IDLE or (switch is not None and switch.state is not State.DRAINING):
-            return UsdPerHour(0)
-        answer = self._view.quotes.get((venue, device))
-        return self._net(answer) if answer and answer.usable(self._at) else None
-
-    def _net(self, answer: Answer) -> UsdPerHour | None:
-        """The expected rate less the power that serving adds; None where the venue offers nothing."""
-        if not isinstance(answer, Quote):
-            return None
-        draw = self._view.draws.get(answer.device)
-        return answer.expected - (draw.lit - draw.idle) * self._view.power.at(self._at) if draw else answer.expected
-
-    def _expected(self, switch: Switch) -> timedelta | None:
-        match switch.state:
-            case State.DRAINING:
-                return self._view.exits.get(switch.device, ExitCost()).drain or None
-            case State.STARTING:
-                return self._boot(switch.device, switch.target)
-            case State.REVERTING:
-                return self._boot(switch.device, switch.source)
-            case _:
-                return None
-
-    def _boot(self, device: DeviceId, venue: Venue) -> timedelta | None:
-        return self._view.entries.get((venue, device), EntryCost()).boot or None
-
-    def market(self) -> dict[Venue, dict[str, Trend]]:
-        """The net rates of every venue that answered within the trend, by name."""
-        trends: dict[Venue, dict[str, list[UsdPerHour | None]]] = {}
-        for answer, model in self._answers:
-            trend = trends.setdefault(answer.venue, {}).setdefault(model, [None] * TREND_HOURS)
-            net = self._net(answer)
-            trend[-1 - (self._at - answer.seen_at) // HOUR] = net
-            # The newest answer counts for as long as it is good, however late the next poll is.
-            trend[-1] = net if answer.usable(self._at) else None
-        return {venue: {model: tuple(trend) for model, trend in models.items()} for venue, models in sorted(trends.items())}
+    periods: tuple[Period, ...] = field(default=())
+    """The last days, where they were asked for."""
+    offers: Mapping[tuple[Venue, str], Offer] = field(default_factory=dict)
+    """By venue and GPU model."""

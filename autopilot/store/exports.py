@@ -1,4 +1,4 @@
-"""Rate files, written whole or not at all, with the columns that the import reads."""
+"""Files of rates and of accounts, written whole or not at all. Rates have the columns that the import reads."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from autopilot.errors import DataError
+from autopilot.store.accounts import Account, Span, accounts
 from autopilot.store.raterow import OPTIONAL, REQUIRED, RateRow, zulu
 from autopilot.store.rates import VENUE
 from autopilot.store.schema import instant, stamp, store_errors
 from autopilot.store.store import Store
-from autopilot.units import HOUR, Share, UsdPerHour
+from autopilot.units import HOUR, Quantity, Share, UsdPerHour
 
 _ROWS = 1 << 15
 _LEVEL = 6
@@ -92,6 +93,34 @@ def write_rates(out: Path, rows: Iterable[RateRow], *, extras: bool = False) -> 
     raise DataError(f"{out}: name it .csv, .csv.gz or .parquet: the name says what is written")
 
 
+LEDGER = (
+    *("day", "network", "accrued_usd", "reported_usd", "paid_usd", "power_usd", "fees_usd", "dark_hours"),
+    *("token", "token_amount", "token_usd_then", "payouts", "refs"),
+)
+
+
+def export_ledger(store: Store, out: Path, span: Span) -> int:
+    """Write one row a day (UTC) and network, oldest first, and say how many. What nobody told is empty, and never zero.
+
+    Amounts have all their digits. Raises DataError where nothing is booked in that time or the file cannot be written.
+    """
+    rows = accounts(store, span, daily=True)
+    if not rows:
+        raise DataError("nothing is booked in that time; `autopilot run` books, and `autopilot ledger add` takes what you saw paid")
+    if out.suffix != ".csv":
+        raise DataError(f"{out}: name it .csv")
+    with _whole(out) as file:
+        file.write("".join(",".join(map(_name, line)) + "\n" for line in (LEDGER, *map(_account, rows))).encode())
+    return len(rows)
+
+
+def _account(row: Account) -> tuple[str, ...]:
+    money = (_number(each) for each in (row.accrued, row.reported, row.paid, row.power, row.fees))
+    tokens = zip(*((each.token, f"{each.amount:f}", _number(each.usd_then)) for each in row.tokens), strict=True)
+    native = tuple("; ".join(texts) for texts in tokens) or ("", "", "")
+    return row.day, row.network, *money, f"{row.dark / HOUR:.4f}", *native, str(row.payouts), " ".join(row.refs)
+
+
 @contextmanager
 def _whole(out: Path) -> Iterator[BinaryIO]:
     """A new file that takes its name only when all of it is on the disk."""
@@ -142,12 +171,12 @@ def _name(name: str) -> str:
     return '"' + name.replace('"', '""') + '"' if set(name) & set('\r\n",') else name
 
 
-def _number(quantity: UsdPerHour | Share | None) -> str:
+def _number(quantity: Quantity | None) -> str:
     """All its digits and no zero too many."""
     if quantity is None:
         return ""
-    whole, rest = divmod(quantity.count, quantity.per_unit)
-    return f"{whole}.{rest:09}".rstrip("0").rstrip(".")
+    whole, rest = divmod(abs(quantity.count), quantity.per_unit)
+    return f"{'-' if quantity.count < 0 else ''}{whole}.{rest:09}".rstrip("0").rstrip(".")
 
 
 def _write_parquet(file: BinaryIO, rows: Iterable[RateRow], columns: Sequence[str]) -> int:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from autopilot.model.device import DeviceId, Venue
 from autopilot.model.market import Basis
-from autopilot.model.node import Payout
+from autopilot.model.node import NativeAmount, Payout
 from autopilot.store.schema import Connection, instant, stamp
 from autopilot.units import HOUR, Usd, UsdPerHour, divide_rounded, hour_start, micros
 
@@ -20,8 +20,10 @@ class Kind(StrEnum):
 
     EARNED = "earned"
     """Our estimate, from the quote in force while the device served."""
+    REPORTED = "reported"
+    """What the network says it owes for the work, paid or not."""
     PAID = "paid"
-    """What the network says it paid."""
+    """What the network says it paid, or a person saw to have been paid."""
     POWER = "power"
     FEE = "fee"
     DARK = "dark"
@@ -41,6 +43,7 @@ class Entry:
     basis: Basis
     ref: str = ""
     """The network's own id of a payout. Entries without one are merged by the hour."""
+    native: NativeAmount | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,9 @@ class Totals:
     def expected_net(self) -> Usd:
         """The same by our own estimate, where a network reports no payouts (yet)."""
         return self.earned - self.fees - self.power
+
+
+NOTHING = Totals(Usd(0), Usd(0), Usd(0), Usd(0), timedelta(0))
 
 
 class Row(NamedTuple):
@@ -104,8 +110,8 @@ class Ledger:
     def book(self, entries: Iterable[Entry]) -> None:
         """Add entries. Call it inside a transaction. A payout that is there already changes nothing."""
         self._connection.executemany(
-            'INSERT INTO ledger (kind, network, market, device, hour, ref, start, "end", micros, amount_nanos, basis)'
-            " VALUES (?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET"
+            'INSERT INTO ledger (kind, network, market, device, hour, ref, start, "end", micros, amount_nanos, basis,'
+            " token, token_amount, usd_per_token) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET"
             ' "end" = max("end", excluded."end"), micros = micros + excluded.micros, amount_nanos = amount_nanos + excluded.amount_nanos'
             " WHERE excluded.ref = ''",
             (_row(entry) for entry in entries),
@@ -113,12 +119,22 @@ class Ledger:
 
     def paid(self, payouts: Iterable[Payout]) -> None:
         """Add payouts; each is booked once, however often it is told."""
-        self.book(Entry(each.start, each.end, each.device, each.venue, Kind.PAID, each.amount, Basis.REALISED, each.id) for each in payouts)
+        self.book(_entry(each) for each in payouts)
 
     def last_payout(self, network: str) -> datetime | None:
-        """The end of the newest work that the network has paid for."""
-        row = self._connection.execute('SELECT max("end") FROM ledger WHERE kind = ? AND network = ?', (Kind.PAID, network)).fetchone()
+        """The end of the newest work that the network itself has told to be paid: what a person entered names no device."""
+        row = self._connection.execute(
+            "SELECT max(\"end\") FROM ledger WHERE kind = ? AND network = ? AND device <> ''", (Kind.PAID, network)
+        ).fetchone()
         return instant(row[0]) if row[0] else None
+
+    def knows(self, network: str, ref: str, *, settled: bool) -> bool:
+        """Whether a payout of this id is booked; not settled, whether it is reported."""
+        kind = Kind.PAID if settled else Kind.REPORTED
+        found = self._connection.execute(
+            "SELECT 1 FROM ledger WHERE kind = ? AND network = ? AND ref = ? LIMIT 1", (kind, network, ref)
+        ).fetchone()
+        return found is not None
 
     def rows(self, kind: Kind, venue: Venue, device: DeviceId, since: datetime) -> Iterator[Row]:
         """What began in the hour of an instant or later, oldest first. It reads nothing else, however much there is."""
@@ -130,20 +146,46 @@ class Ledger:
         for start, end, span, nanos in rows:
             yield Row(instant(start), instant(end), timedelta(microseconds=span), Usd(nanos))
 
+    def sums(self, since: datetime) -> dict[tuple[DeviceId, Kind], tuple[Usd, timedelta]]:
+        """Amounts and lengths, by device and kind, of the hour of an instant and of all later ones."""
+        rows = self._connection.execute(
+            "SELECT device, kind, sum(amount_nanos), sum(micros) FROM ledger WHERE hour >= ? GROUP BY device, kind",
+            (stamp(hour_start(since)),),
+        )
+        return {(DeviceId(device), Kind(kind)): (Usd(nanos), timedelta(microseconds=span)) for device, kind, nanos, span in rows}
+
     def totals(self, since: datetime | None = None, device: DeviceId | None = None) -> Totals:
         """The sums over all that ended after an instant, of one device or of all."""
         rows = self._connection.execute(
             'SELECT kind, sum(amount_nanos), sum(micros) FROM ledger WHERE "end" > ? AND (? IS NULL OR device = ?) GROUP BY kind',
             (stamp(since) if since else "", device, device),
         )
-        sums = {Kind(kind): (Usd(nanos), timedelta(microseconds=span)) for kind, nanos, span in rows}
-        nothing = (Usd(0), timedelta(0))
-        money = {kind: sums.get(kind, nothing)[0] for kind in Kind}
-        return Totals(money[Kind.EARNED], money[Kind.PAID], money[Kind.POWER], money[Kind.FEE], sums.get(Kind.DARK, nothing)[1])
+        return _totals(rows)
+
+    def by_device(self) -> dict[DeviceId, Totals]:
+        """The sums of each device over all time."""
+        rows: dict[DeviceId, list[tuple[str, int, int]]] = {}
+        for device, *sums in self._connection.execute(
+            "SELECT device, kind, sum(amount_nanos), sum(micros) FROM ledger GROUP BY device, kind"
+        ):
+            rows.setdefault(DeviceId(device), []).append(tuple(sums))
+        return {device: _totals(sums) for device, sums in rows.items()}
 
 
-def _row(entry: Entry) -> tuple[str | int, ...]:
-    venue = entry.venue
+def _totals(rows: Iterable[tuple[str, int, int]]) -> Totals:
+    sums = {Kind(kind): (Usd(nanos), timedelta(microseconds=span)) for kind, nanos, span in rows}
+    nothing = (Usd(0), timedelta(0))
+    money = {kind: sums.get(kind, nothing)[0] for kind in Kind}
+    return Totals(money[Kind.EARNED], money[Kind.PAID], money[Kind.POWER], money[Kind.FEE], sums.get(Kind.DARK, nothing)[1])
+
+
+def _entry(payout: Payout) -> Entry:
+    kind = Kind.PAID if payout.settled else Kind.REPORTED
+    return Entry(payout.start, payout.end, payout.device, payout.venue, kind, payout.amount, Basis.REALISED, payout.id, payout.native)
+
+
+def _row(entry: Entry) -> tuple[str | int | None, ...]:
+    venue, native = entry.venue, entry.native
     return (
         entry.kind.value,
         venue.network,
@@ -156,4 +198,5 @@ def _row(entry: Entry) -> tuple[str | int, ...]:
         micros(entry.end - entry.start),
         entry.amount.count,
         entry.basis.value,
+        *((native.token, str(native.amount), str(native.usd_per_token)) if native else (None, None, None)),
     )

@@ -62,7 +62,8 @@ def snapshot() -> Snapshot:
     }
     controls = (Control("stayed put", totals("1000")), Control("always the best now", totals("1200.5")))
     ended = (switch(State.REVERTED, 90), switch(State.SETTLED, 20))
-    return Snapshot(NOW, "/tmp/autopilot.db", beat, (stays, goes), market, totals("1123.44", 95 * MINUTE), ended, controls)  # noqa: S108
+    endings = {State.REVERTED: 1, State.SETTLED: 1}
+    return Snapshot(NOW, "/tmp/autopilot.db", beat, (stays, goes), market, totals("1123.44", 95 * MINUTE), ended, endings, controls)  # noqa: S108
 
 
 def drawn(what: Snapshot, width: int, height: int, colour: str | None = None) -> str:

@@ -1,0 +1,92 @@
+"""The rate at which a strategy would decide otherwise, found by asking it: nothing is assumed of how it decides."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from dataclasses import replace
+from fractions import Fraction
+
+from autopilot.contracts import NamedStrategy
+from autopilot.model.device import IDLE, Device, DeviceId, Venue
+from autopilot.model.market import Quote
+from autopilot.model.view import View
+from autopilot.pilot.deciding import ask
+from autopilot.units import ALL, UsdPerHour
+
+PRECISE = Fraction(1, 1000)
+"""How near, as a share, the rate that is named is to one at which the strategy decides as it did."""
+_MOST = 16
+"""Up to so many times the highest quote is looked."""
+_LEAST = 1000
+"""Nano-dollars an hour: nothing is looked for that is finer."""
+
+
+class Tipper:
+    """Asks one strategy about one view, again and again, with another rate for one venue.
+
+    What is supposed holds for all devices of a model, and for the newest hour of the history as well. Every question goes to a copy of the
+    strategy: one that remembers what it computed must not remember what was only supposed.
+    """
+
+    def __init__(self, strategy: NamedStrategy, view: View) -> None:
+        self._strategy = strategy
+        self._copy = pickle.dumps(strategy.strategy)
+        self._view = view
+        self._known: dict[tuple[Venue, str, int], Mapping[DeviceId, Venue]] = {}
+
+    def rate(self, device: Device, venue: Venue) -> UsdPerHour | None:
+        """The quoted rate from which on the device would be moved to a venue; of the one it is at, the rate below which it would leave.
+
+        None where no rate up to 16 times the highest one makes the difference, or the venue offers nothing to be changed. Where a strategy
+        changes its mind more than once on the way, it is one of the rates at which it does.
+        """
+        quote = self._view.quote(venue, device)
+        if quote is None or venue == IDLE:
+            return None
+        here = venue == self._view.venue(device)
+        low, high = self._around(device, venue, quote.expected.count)
+        if self._goes(device, venue, low) or not self._goes(device, venue, high):
+            return None
+        while high - low > max(int(high * PRECISE), _LEAST):
+            middle = (low + high) // 2
+            low, high = (low, middle) if self._goes(device, venue, middle) else (middle, high)
+        return UsdPerHour(low if here else high)
+
+    def _around(self, device: Device, venue: Venue, present: int) -> tuple[int, int]:
+        """Two rates between which the difference is made, if any makes it: below the present one, or from it upwards in doubling steps."""
+        most = _MOST * max(each.expected.count for each in self._view.offers(device).values())
+        if not present or self._goes(device, venue, present):
+            return 0, present or most
+        high = present
+        while high < most and not self._goes(device, venue, high):
+            low, high = high, min(2 * high, most)
+        return low, high
+
+    def _goes(self, device: Device, venue: Venue, nanos: int) -> bool:
+        """Whether the device would be at the venue after the decision."""
+        key = (venue, device.model, nanos)
+        if key not in self._known:
+            view = supposing(self._view, venue, device.model, UsdPerHour(nanos))
+            strategy = replace(self._strategy, strategy=pickle.loads(self._copy))  # noqa: S301  # of our own making, a moment ago
+            self._known[key] = {move.device: move.target for move in ask(strategy, view).moves}
+        return self._known[key].get(device.id, self._view.venue(device)) == venue
+
+
+def supposing(view: View, venue: Venue, model: str, rate: UsdPerHour) -> View:
+    """The view as it would be, had the venue quoted this expected rate to the devices of a model. Occupancy and fees stay as they are."""
+    owners = {device.id for device in view.devices if device.model == model}
+    quotes, history = dict(view.quotes), view.history
+    for (place, owner), answer in view.quotes.items():
+        if place == venue and owner in owners and isinstance(answer, Quote):
+            quotes[place, owner] = raised = _raised(answer, rate)
+            history = history.supposing(venue, model, answer.as_of, raised.expected)
+    return replace(view, quotes=quotes, history=history)
+
+
+def _raised(quote: Quote, rate: UsdPerHour) -> Quote:
+    """The quote with all its rates in proportion; one that came to nothing is paid for every hour instead."""
+    if not quote.expected.count:
+        return replace(quote, gross=rate, idle=UsdPerHour(0), occupancy=ALL, fees=())
+    share = Fraction(rate.count, quote.expected.count)
+    return replace(quote, gross=UsdPerHour(round(quote.gross.count * share)), idle=UsdPerHour(round(quote.idle.count * share)))

@@ -1,0 +1,158 @@
+"""What every network owes and pays, summed up from the ledger. What nobody told is None, and never zero."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import NamedTuple
+
+from autopilot.model.device import IDLE
+from autopilot.store.ledger import Kind
+from autopilot.store.schema import instant, stamp
+from autopilot.store.store import Store
+from autopilot.units import Usd
+
+_AT = "CASE WHEN kind IN ('paid', 'reported') THEN \"end\" ELSE hour END"
+"""Earnings, costs and dark time belong to their hour; a payout belongs to the instant at which its work was over."""
+_WITHIN = f"FROM ledger WHERE {_AT} >= ? AND {_AT} < ?"
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What was paid in one token, or in a network's credits."""
+
+    token: str
+    amount: Decimal
+    usd_then: Usd
+    """At the price of each payout's time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One network over a span of time."""
+
+    network: str
+    day: str
+    """The day in UTC, where accounts are kept by the day; else empty."""
+    accrued: Usd | None
+    """Our estimate. None where nothing was ever known of a rate."""
+    reported: Usd | None
+    """What the network says it owes; None where it reports nothing."""
+    paid: Usd | None
+    """None where no payout was told, seen or entered."""
+    power: Usd | None
+    """None where no draw is known."""
+    fees: Usd
+    dark: timedelta
+    tokens: tuple[Tokens, ...] = ()
+    payouts: int = 0
+    refs: tuple[str, ...] = ()
+    """Their ids, where accounts are kept by the day: hashes of transactions, jobs, or what a person entered."""
+
+    @property
+    def net(self) -> Usd | None:
+        """Paid, or accrued where no payout is known, less fees and power as far as they are known; None where neither is."""
+        income = self.paid if self.paid is not None else Usd(0) if self.idle else self.accrued
+        return None if income is None else income - self.fees - (self.power or Usd(0))
+
+    @property
+    def idle(self) -> bool:
+        """Whether it stands for the time at no network, of which nobody tells or pays anything."""
+        return self.network == IDLE.network
+
+
+class _Sum(NamedTuple):
+    amount: Usd
+    span: timedelta
+    rows: int
+
+
+class _Paid(NamedTuple):
+    refs: list[str]
+    tokens: dict[str, Tokens]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """From one instant to another, exclusive; None is as far as there is anything."""
+
+    start: datetime | None = None
+    end: datetime | None = None
+
+    def stamps(self) -> tuple[str, str]:
+        """As the store compares them."""
+        return stamp(self.start) if self.start else "", stamp(self.end) if self.end else "~"
+
+
+def accounts(store: Store, span: Span, *, daily: bool = False) -> list[Account]:
+    """One for each network, or for each day and network, in this order."""
+    day = f"substr({_AT}, 1, 10)" if daily else "''"
+    rows = store.connection.execute(
+        f"SELECT {day}, network, kind, sum(amount_nanos), sum(micros), count(*) {_WITHIN} GROUP BY kind, network, 1",
+        span.stamps(),
+    )
+    sums: dict[tuple[str, str], dict[Kind, _Sum]] = defaultdict(dict)
+    for at, network, kind, nanos, micros, count in rows:
+        sums[at, network][Kind(kind)] = _Sum(Usd(nanos), timedelta(microseconds=micros), count)
+    paid = _paid(store, span, day, refs=daily)
+    return [_account(key, sums[key], paid.get(key, _Paid([], {}))) for key in sorted(sums)]
+
+
+def _account(key: tuple[str, str], sums: Mapping[Kind, _Sum], paid: _Paid) -> Account:
+    money = {kind: each.amount for kind, each in sums.items()}
+    nothing = _Sum(Usd(0), timedelta(0), 0)
+    return Account(
+        key[1],
+        key[0],
+        money.get(Kind.EARNED),
+        money.get(Kind.REPORTED),
+        money.get(Kind.PAID),
+        money.get(Kind.POWER),
+        money.get(Kind.FEE, Usd(0)),
+        sums.get(Kind.DARK, nothing).span,
+        tuple(paid.tokens.values()),
+        sums.get(Kind.PAID, nothing).rows,
+        tuple(paid.refs),
+    )
+
+
+def _paid(store: Store, span: Span, day: str, *, refs: bool) -> dict[tuple[str, str], _Paid]:
+    """The payouts one by one, where their ids are wanted, or else those in tokens: a year has tens of thousands."""
+    rows = store.connection.execute(
+        f"SELECT {day}, network, ref, amount_nanos, token, token_amount {_WITHIN}"
+        f" AND kind = 'paid' AND (? OR token IS NOT NULL) ORDER BY \"end\", ref",
+        (*span.stamps(), refs),
+    )
+    found: dict[tuple[str, str], _Paid] = {}
+    for at, network, ref, nanos, token, amount in rows:
+        own = found.setdefault((at, network), _Paid([], {}))
+        if refs:
+            own.refs.append(ref)
+        if token is not None:
+            known = own.tokens.get(token, Tokens(token, Decimal(0), Usd(0)))
+            own.tokens[token] = Tokens(token, known.amount + Decimal(amount), known.usd_then + Usd(nanos))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPrice:
+    """The newest price of a token that came with a quote."""
+
+    usd: Decimal
+    as_of: datetime
+
+
+def newest_price(store: Store, network: str, token: str) -> TokenPrice | None:
+    """None where no quote of the network was in this token."""
+    rows = store.connection.execute(
+        "SELECT detail FROM quotes WHERE network = ? AND detail LIKE '%\"native\"%' ORDER BY id DESC LIMIT 100", (network,)
+    )
+    for (detail,) in rows:
+        name, _, usd, as_of = json.loads(detail)["native"]
+        if name == token:
+            return TokenPrice(Decimal(usd), instant(as_of))
+    return None

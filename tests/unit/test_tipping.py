@@ -1,0 +1,109 @@
+"""The rate at which a strategy would decide otherwise is one at which it really does."""
+
+from __future__ import annotations
+
+import pytest
+
+from autopilot.backtest.tipping import PRECISE, Tipper, supposing
+from autopilot.contracts import Explains
+from autopilot.model.device import IDLE, Venue
+from autopilot.model.plan import EntryCost
+from autopilot.model.view import View
+from autopilot.pilot.deciding import ask
+from autopilot.plugins import make_strategy
+from autopilot.sim.generator import generated_panel
+from autopilot.testing.views import MODEL, START, device, venue, view
+from autopilot.units import HOUR, Usd, UsdPerHour
+
+AKASH, NOSANA, RENDER = venue("akash"), venue("nosana"), venue("render")
+COST = EntryCost(boot=HOUR / 4, fee=Usd.of("0.05"))
+HOURS = 60
+
+
+def seen() -> View:
+    """Two GPUs at akash; nosana pays less, and render offers nothing."""
+    steady = {"akash": ["0.40"] * HOURS, "nosana": ["0.35"] * HOURS, "render": [None] * HOURS}
+    return view(steady, "akash", devices=2, entry=COST)
+
+
+def goes(name: str, known: View, place: Venue, rate: UsdPerHour) -> bool:
+    """Whether the first GPU is to be at the place, should the place quote this rate."""
+    moves = ask(make_strategy(name, {}), supposing(known, place, MODEL, rate)).moves
+    return {move.device: move.target for move in moves}.get(device().id, AKASH) == place
+
+
+def lively() -> View:
+    """A week of a generated market; the GPUs are at the first of its venues."""
+    rates = generated_panel(7, START, 168, MODEL).rates
+    columns = {"akash": rates[:, 0].tolist(), "nosana": rates[:, 1].tolist()}
+    return view(columns, "akash", devices=2, entry=COST)
+
+
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [("greedy", seen()), ("threshold", seen()), ("payback", seen()), ("payback", lively()), ("forecast", lively())],
+    ids=["greedy", "threshold", "payback", "payback-lively", "forecast-lively"],
+)
+def test_the_strategy_decides_otherwise_just_beyond_the_rate(name: str, known: View) -> None:
+    """From the rate on it goes to a venue and just below it does not; the same of staying where it is."""
+    tipper = Tipper(make_strategy(name, {}), known)
+    for place in (AKASH, NOSANA):
+        rate = tipper.rate(device(), place)
+
+        assert rate is not None
+        step = UsdPerHour(int(rate.count * 2 * PRECISE))
+        assert goes(name, known, place, rate + step)
+        assert not goes(name, known, place, rate - step)
+
+
+def test_the_rate_of_a_plain_rule_is_its_threshold() -> None:
+    """One that leads by 5 % of 0.40 $/h is taken; where it is, nothing below 0.35 / 1.05 is stayed with."""
+    tipper = Tipper(make_strategy("threshold", {"lead": "0.05"}), seen())
+    found = [tipper.rate(device(), place) for place in (NOSANA, AKASH)]
+
+    assert [pytest.approx(0.42, rel=2 * float(PRECISE)), pytest.approx(0.35 / 1.05, rel=2 * float(PRECISE))] == [
+        None if rate is None else float(rate) for rate in found
+    ]
+
+
+def test_where_no_rate_makes_a_difference_there_is_none() -> None:
+    """One that never moves has no such rate; nor has idle, nor a venue without a quote to be changed."""
+    known = seen()
+    stays, moves = Tipper(make_strategy("stay", {}), known), Tipper(make_strategy("payback", {}), known)
+
+    assert [None, None] == [stays.rate(device(), AKASH), stays.rate(device(), NOSANA)]
+    assert [None, None] == [moves.rate(device(), IDLE), moves.rate(device(), RENDER)]
+
+
+def test_what_was_supposed_is_not_remembered() -> None:
+    """A strategy that keeps what it computed decides as before, once it was asked about other rates."""
+    strategy, known = make_strategy("forecast", {}), seen()
+    before = ask(strategy, known)
+    Tipper(strategy, known).rate(device(), NOSANA)
+
+    assert before == ask(strategy, known)
+    assert Tipper(strategy, known).rate(device(), NOSANA) == Tipper(strategy, known).rate(device(1), NOSANA)
+
+
+def test_a_supposed_rate_is_the_newest_of_the_history_too() -> None:
+    """For all GPUs of the model, and nothing else is another: neither the older hours nor the other venues."""
+    known, rate = seen(), UsdPerHour.of("0.99")
+    other = supposing(known, NOSANA, MODEL, rate)
+
+    assert [rate] * 2 == [quote.expected for each in known.devices if (quote := other.quote(NOSANA, each))]
+    points = [point.rate for point in other.history.points(NOSANA, MODEL)]
+    assert [rate] == points[-1:]
+    assert [point.rate for point in known.history.points(NOSANA, MODEL)][:-1] == points[:-1]
+    assert known.quote(AKASH, device()) == other.quote(AKASH, device())
+    assert list(known.history.points(AKASH, MODEL)) == list(other.history.points(AKASH, MODEL))
+
+
+def test_a_forecast_foresees_what_its_sentence_says() -> None:
+    """Net of power, of every venue that it looks at; a rule that looks at the present rates foresees nothing."""
+    strategy, known = make_strategy("forecast", {}).strategy, lively()
+
+    assert isinstance(strategy, Explains)
+    foreseen = strategy.foreseen(known, device())
+    assert {AKASH, NOSANA} == foreseen.keys()
+    assert f"({float(foreseen[AKASH]):.4g} $/h forecast over " in strategy.decide(known).notes[device().id]
+    assert not isinstance(make_strategy("payback", {}).strategy, Explains)
