@@ -20,7 +20,7 @@ _ASKED = 60
 
 
 class Tab:
-    """One page. It keeps what the browser complained of, and what was loaded."""
+    """One page. It keeps what the browser complained of, and what was loaded from anywhere but itself."""
 
     def __init__(self, reading: int, writing: int) -> None:
         self._reading, self._writing = reading, writing
@@ -66,7 +66,7 @@ class Tab:
                 self.complaints.append(str(params["entry"]))
             case "Page.loadEventFired":
                 self._opened += 1
-            case "Network.requestWillBeSent":
+            case "Network.requestWillBeSent" if not params["request"]["url"].startswith("data:"):
                 self.loaded.append(params["request"]["url"])
 
     def run(self, script: str) -> Any:
