@@ -12,7 +12,7 @@ from typing import Any, Protocol, cast
 
 from pydantic import BaseModel
 
-from autopilot.contracts import CONTRACT_VERSION, Adapter, NamedStrategy, Strategy
+from autopilot.contracts import CONTRACT_VERSION, Adapter, Conditions, NamedStrategy, Strategy
 from autopilot.errors import AutopilotError, ConfigError, did_you_mean
 from autopilot.kit import Kit
 from autopilot.kit.fields import quantity_of
@@ -125,6 +125,12 @@ def networks_without_settings() -> list[str]:
             continue
         willing.append(name)
     return willing
+
+
+def conditions_of(adapter: str) -> Conditions:
+    """What the network of an adapter asks of whoever joins it; nothing where the adapter does not tell. Raises ConfigError."""
+    told = getattr(load(ADAPTERS, adapter), "conditions", None)
+    return told if isinstance(told, Conditions) else Conditions()
 
 
 def strategy_names() -> list[str]:

@@ -7,7 +7,8 @@ import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from autopilot.kit.body import read
@@ -30,6 +31,19 @@ class Heard:
     body: bytes
     location: str | None
     """Where a redirect leads, as a whole address."""
+
+
+def ahead_of(now: datetime, headers: Mapping[str, str]) -> timedelta | None:
+    """How far the clock of whoever sent these headers is ahead of ours, to the second; None where they do not tell (RFC 9110, 6.6.1).
+
+    An answer out of a cache says how old it is.
+    """
+    age = headers.get("age", "0")
+    try:
+        at = parsedate_to_datetime(headers.get("date", ""))
+        return at - now.replace(microsecond=0) + timedelta(seconds=int(age)) if at.tzinfo else None
+    except (ValueError, TypeError, OverflowError):
+        return None
 
 
 class Line:
