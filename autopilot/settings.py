@@ -7,20 +7,30 @@ import tomllib
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, get_args
 
 from pydantic import BaseModel, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from autopilot.errors import ConfigError, did_you_mean
-from autopilot.kit.fields import SpanField, Table, UsdPerKwhField, WattsField
+from autopilot.kit.fields import CelsiusField, SpanField, Table, UsdField
 from autopilot.kit.token_sources import Keys
+from autopilot.model.gpu import Needs
+from autopilot.model.owner import OwnerRule, Policy
 from autopilot.model.switch import Limits
-from autopilot.units import UsdPerKwh, Watts
+from autopilot.notices import MetricsSettings, NotifySettings
+from autopilot.tariff import HoursSettings, PowerSettings
+from autopilot.units import Usd
 
 _NO_TIME = timedelta(0)
 _PREFIX = "AUTOPILOT_"
+NOBODYS = (
+    *("Xorg", "Xwayland", "X", "gnome-shell", "mutter*", "gnome-remote*", "kwin*", "plasmashell", "ksmserver", "cinnamon", "xfwm4"),
+    *("xdg-desktop-*", "sddm*", "gdm*", "lightdm*", "weston", "sway", "Hyprland", "picom", "compton"),
+    *("nvidia-smi", "nvidia-settings", "nvidia-persist*", "nv-hostengine", "nvtop", "nvitop", "dcgm*"),
+)
+"""Desktops and monitors: they hold a GPU all day, and are nobody's wish to have it."""
 _PLAIN = {"tuple_type": "must be a list in brackets", "model_type": "must be a table", "dict_type": "must be a table"}
 """What pydantic says in the words of Python, in those of TOML."""
 
@@ -33,28 +43,62 @@ def _listed(written: object) -> object:
     return [part for part in parts if part]
 
 
+class NeedsSettings(Table):
+    """What a venue asks of a GPU and its host."""
+
+    memory_gib: int = Field(default=0, ge=0)
+    disk_gib: int = Field(default=0, ge=0)
+    driver: str = Field(default="", pattern=r"^(\d+(\.\d+)*)?$")
+    models: tuple[str, ...] = ()
+
+    def needs(self) -> Needs:
+        """As it is looked up before a move."""
+        return Needs(self.memory_gib, self.disk_gib, self.driver, self.models)
+
+
 class RigSettings(Table):
     """The devices."""
 
+    gpus: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)] = ()
+    """Which of this host's GPUs are flown, by number or by UUID, e.g. ``["0", "GPU-8f0e…"]``; all where none is named."""
     simulated: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)] = ()
-    """GPUs that do not exist, e.g. ``["4 x RTX 4090", "2 x H100"]``."""
+    """GPUs that do not exist, e.g. ``["4 x RTX 4090", "2 x H100"]``, in place of the host's."""
     speed: float = Field(default=1.0, ge=1, le=100_000)
-    """How much faster than life their time runs."""
-
-
-class PowerSettings(Table):
-    """What the GPUs draw, each, and what that costs."""
-
-    price: UsdPerKwhField = UsdPerKwh(0)
-    lit: WattsField = Watts(0)
-    idle: WattsField = Watts(0)
+    """How much faster than life the time of simulated GPUs runs."""
+    needs: Mapping[str, NeedsSettings] = Field(default_factory=dict)
+    """What a network, ``akash``, or one market of it, ``nosana/rtx-4090``, asks of a GPU and its host."""
 
     @model_validator(mode="after")
-    def _drawn(self) -> Self:
-        if min(self.lit, self.idle) < Watts(0):
-            msg = "lit and idle are what a GPU draws, and must not be negative"
+    def _of_one_kind(self) -> Self:
+        if self.simulated and self.gpus:
+            msg = "gpus selects among this host's, and simulated names others: leave one of them out"
+            raise ValueError(msg)
+        if self.speed != 1 and not self.simulated:
+            msg = "speed is for simulated GPUs: time runs as it does for real ones"
             raise ValueError(msg)
         return self
+
+
+class OwnerRuleSettings(Table):
+    """What holds when the owner wants a GPU."""
+
+    policy: Policy | None = None
+    quiet: SpanField | None = None
+    hours: tuple[HoursSettings, ...] | None = None
+
+    def over(self, rule: OwnerRule) -> OwnerRule:
+        """The rule with what is written here in its place."""
+        hours = rule.hours if self.hours is None else tuple(each.hours() for each in self.hours)
+        return OwnerRule(self.policy or rule.policy, rule.quiet if self.quiet is None else self.quiet, hours)
+
+
+class OwnerSettings(OwnerRuleSettings):
+    """The owner goes before every network."""
+
+    ignore: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)] = NOBODYS
+    """Names of programs that may be on a GPU at any time."""
+    gpus: Mapping[str, OwnerRuleSettings] = Field(default_factory=dict)
+    """What is different for some GPUs, by number or by UUID."""
 
 
 class DaemonSettings(Table):
@@ -89,19 +133,34 @@ class GuardSettings(Table):
     cooldown: SpanField = timedelta(hours=2)
     changes_per_day: int = Field(default=12, ge=0)
     pay_back: SpanField | None = None
+    daily_loss: UsdField | None = None
+    """What the rig may lose in 24 hours before it makes no more moves that cost anything."""
+    heat: CelsiusField = 90
+    """No node is started on a GPU that is hotter."""
+    lose_registrations: bool = False
+    """Whether a registration may be lost by leaving a network, at the price that it names."""
+
+    @model_validator(mode="after")
+    def _some_loss(self) -> Self:
+        if self.daily_loss is not None and self.daily_loss <= Usd(0):
+            msg = "daily_loss is what may be lost, and must be more than nothing"
+            raise ValueError(msg)
+        return self
 
 
 class LimitSettings(Table):
-    """How long each state of a switch may last."""
+    """How long each state of a switch may last, and how long a target must serve to be believed."""
 
+    prepare: SpanField = Limits().prepare
     drain: SpanField = Limits().drain
     stop: SpanField = Limits().stop
     start: SpanField = Limits().start
     revert: SpanField = Limits().revert
+    steady: SpanField = timedelta(seconds=10)
 
     def limits(self) -> Limits:
         """As the switch machine takes them."""
-        return Limits(self.drain, self.stop, self.start, self.revert)
+        return Limits(self.drain, self.stop, self.start, self.revert, self.prepare, self.steady)
 
 
 class TokenSettings(Table):
@@ -124,11 +183,14 @@ class Settings(BaseSettings):
     state: Path = Path("autopilot.db")
     strategy: str = "forecast"
     rig: RigSettings = RigSettings()
+    owner: OwnerSettings = OwnerSettings()
     power: PowerSettings = PowerSettings()
     daemon: DaemonSettings = DaemonSettings()
     guards: GuardSettings = GuardSettings()
     limits: LimitSettings = LimitSettings()
     tokens: TokenSettings = TokenSettings()
+    notify: NotifySettings = NotifySettings()
+    metrics: MetricsSettings = MetricsSettings()
     strategies: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
     networks: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
 
@@ -211,8 +273,11 @@ def _problem(error: ErrorDetails, model: type[BaseModel]) -> str:
 def _fields(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
     """The keys of the table at the path; none where that is not known."""
     for part in path:
-        inner = model.model_fields[str(part)].annotation if str(part) in model.model_fields else None
-        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+        if isinstance(part, int):  # of a list; its items are all alike
+            continue
+        written = model.model_fields[part].annotation if part in model.model_fields else None
+        inner = next((each for each in (written, *get_args(written)) if isinstance(each, type) and issubclass(each, BaseModel)), None)
+        if inner is None:
             return []
         model = inner
-    return list(model.model_fields)
+    return [field.alias or name for name, field in model.model_fields.items()]

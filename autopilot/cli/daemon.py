@@ -1,10 +1,9 @@
-"""The daemon's commands: ``run``, ``init`` and ``check``."""
+"""The daemon's commands: ``run``, ``check`` and ``lift``."""
 
 from __future__ import annotations
 
 import sys
 from contextlib import ExitStack
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command()(run)
-    app.command()(init)
     app.command()(check)
     app.command()(lift)
 
@@ -34,25 +32,14 @@ def run(
     """Fly the rig, headless, until SIGTERM or SIGINT. SIGHUP reads the configuration again. Nodes run on when it ends."""
     from autopilot.daemon.rig import require
     from autopilot.daemon.service import Daemon
+    from autopilot.telling.beside import beside
+    from autopilot.telling.beside import require as require_telling
 
     _log_to_stderr()
     settings = _settings(config, state)
     require(settings)
-    Daemon(config, settings, live=live).run()
-
-
-def init(
-    path: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("autopilot.toml"),
-) -> None:
-    """Write a commented configuration."""
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(files("autopilot").joinpath("autopilot.toml").read_text(encoding="utf-8"))
-    except FileExistsError:
-        raise ConfigError(f"{path} exists already, and is left as it is; name another file") from None
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}; choose a folder that this user may write") from None
-    typer.echo(f"{path} is written. Next: autopilot check, then autopilot run")
+    require_telling(settings)
+    Daemon(config, settings, live=live, beside=beside).run()
 
 
 def check(
@@ -63,10 +50,12 @@ def check(
     import json
 
     from autopilot.kit.redaction import masked
+    from autopilot.telling.beside import require
 
     settings = _settings(config, None)
     if show:
         typer.echo(json.dumps(masked(json.loads(settings.model_dump_json())), indent=2))
+    require(settings)
     problems = _ask_networks(settings)
     typer.echo(f"strategy {settings.strategy}; state in {settings.state}; {'good to fly' if not problems else 'not good to fly'}")
     if problems:
@@ -106,21 +95,14 @@ def _settings(config: Path | None, state: Path | None) -> Settings:
 
 def _ask_networks(settings: Settings) -> list[str]:
     """What each network would mean for each GPU model, a line each on stdout; what is wrong is returned. Nothing is written anywhere."""
-    from tempfile import TemporaryDirectory
-
     from autopilot.clock import SystemClock
-    from autopilot.daemon.rig import make_adapters, make_pilot, simulated_devices
-    from autopilot.daemon.survey import survey
-    from autopilot.model.power import Draw, PowerPrice
-    from autopilot.store.store import Store
+    from autopilot.daemon.survey import survey, tariff
+    from autopilot.doctor.networks import asking
 
-    clock, devices = SystemClock(), simulated_devices(settings.rig.simulated)
-    draw, price = Draw(settings.power.lit, settings.power.idle), PowerPrice(settings.power.price)
-    with TemporaryDirectory() as folder, ExitStack() as held:
-        apart = settings.model_copy(update={"state": Path(folder) / settings.state.name})
-        make_pilot(apart, clock, Store.in_memory(), held, live=False)
-        adapters = make_adapters(apart, clock, devices, held)
-        *_, found = survey(adapters, devices, draw, price, clock.now(), settings.daemon.answer)
+    clock = SystemClock()
+    with ExitStack() as held:
+        devices, adapters = asking(settings, clock, held)
+        *_, found = survey(adapters, devices, settings.power.draw(), tariff(settings), clock.now(), settings.daemon.answer)
     for line in dict.fromkeys(map(_meaning, found.offers)):
         typer.echo(line)
     return [f"{venue}: no answer: {why}" for venue, why in found.silent.items()]

@@ -58,7 +58,7 @@ def _screen() -> bool:
 
 def _scene(seed: int, gpus: str | None, days: int, rates: Path | None) -> Scene:
     from autopilot.cli.progress import reading
-    from autopilot.daemon.rig import simulated_devices
+    from autopilot.daemon.gpus import simulated_devices
     from autopilot.demo.world import generated, recorded, recorded_models
 
     if rates is not None and gpus is None:

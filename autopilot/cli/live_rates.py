@@ -63,17 +63,15 @@ def asked(settings: Settings, gpu: str | None, *, shown: bool) -> Iterator[tuple
     """
     from autopilot.clock import SystemClock
     from autopilot.daemon.rig import make_adapters
-    from autopilot.daemon.survey import survey, with_last_good
-    from autopilot.model.power import Draw, PowerPrice
+    from autopilot.daemon.survey import survey, tariff, with_last_good
     from autopilot.store.store import Store
 
     clock = SystemClock()
     devices = rig(settings, gpu)
     with ExitStack() as held:
         adapters = make_adapters(settings, clock, devices, held)
-        draw, price = Draw(settings.power.lit, settings.power.idle), PowerPrice(settings.power.price)
         with _growing(shown=shown) as grow:
-            for found in survey(adapters, devices, draw, price, clock.now(), settings.daemon.answer):
+            for found in survey(adapters, devices, settings.power.draw(), tariff(settings), clock.now(), settings.daemon.answer):
                 grow(found)
         if not settings.state.exists():
             yield found, {}
@@ -100,15 +98,16 @@ def _growing(*, shown: bool) -> Iterator[Callable[[Survey], None]]:
 
 def rig(settings: Settings, gpu: str | None) -> tuple[Device, ...]:
     """The GPUs to ask for: those of the configuration, or one of a model. Raises ConfigError where there is none."""
-    from autopilot.daemon.rig import simulated_devices
+    from autopilot.daemon.gpus import find
     from autopilot.model.device import Device, DeviceId
 
     if gpu is not None:
         return (Device(DeviceId("any"), gpu),)
-    devices = simulated_devices(settings.rig.simulated)
-    if not devices:
-        raise ConfigError('no GPU to ask for: name a model, e.g. --gpu "RTX 4090", or simulated ones in [rig]')
-    return devices
+    try:
+        with ExitStack() as held:
+            return find(settings, None, held).devices
+    except ConfigError as error:
+        raise ConfigError(f'no GPU to ask for: name a model, e.g. --gpu "RTX 4090"; {error}') from None
 
 
 def network_of(adapters: Mapping[NetworkId, Adapter], name: str) -> Adapter:

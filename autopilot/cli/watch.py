@@ -47,15 +47,15 @@ def watch(
 
     path, console = state or state_of(config), Console(highlight=False)
     with closing(Store.read_only(path)) as store:
-        reader, beat, why = Reader(store, days=True), read_heartbeat(store), _why(store)
+        reader, why = Reader(store, days=True), _why(store)
         if once:
-            snapshot = reader.read(now_of(path, beat))
+            snapshot = reader.read(now_of(path, read_heartbeat(store)))
             _print(console, snapshot, frame(snapshot, Stand(chosen=None), why))
             return
         if not (sys.stdout.isatty() and sys.stdin.isatty()):
             raise ConfigError("watch needs a terminal; `autopilot watch --once` prints one frame")
         with keys() as pressed:
-            show(reader, lambda: now_of(path, beat), pressed, why, console)
+            show(reader, lambda: now_of(path, read_heartbeat(store)), pressed, why, console)
 
 
 def _print(console: Console, snapshot: Snapshot, picture: RenderableType) -> None:

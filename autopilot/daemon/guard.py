@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from autopilot.errors import ConfigError
+from autopilot.errors import ConfigError, StoreError
 
 
 @contextmanager
@@ -33,11 +33,19 @@ def single_instance(state: Path) -> Iterator[None]:
         os.close(handle)
         raise ConfigError(f"{state} is flown already by process {owner or 'unknown'}: end it first, or choose another --state") from None
     try:
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+        _sign(handle, path)
         yield
     finally:
         os.close(handle)
+
+
+def _sign(handle: int, path: Path) -> None:
+    """Write our process id, for whoever finds the lock held. Raises StoreError where the disk is full."""
+    try:
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+    except OSError as error:
+        raise StoreError(f"{path}: {error.strerror}; free some space, then start again") from None
 
 
 class Notifier:

@@ -2,42 +2,32 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 from autopilot.clock import Clock, SystemClock
-from autopilot.contracts import Adapter, NamedStrategy
+from autopilot.contracts import Adapter, NamedStrategy, Scope
 from autopilot.daemon.fanout import beside
+from autopilot.daemon.gpus import drawn, find
 from autopilot.daemon.learner import Learner
 from autopilot.errors import ConfigError
 from autopilot.guards import RigScope, chosen
 from autopilot.idle import Idle
 from autopilot.kit import Kit
 from autopilot.kit.http import Http
+from autopilot.kit.series import Series
 from autopilot.kit.tokens import Tokens
-from autopilot.model.device import IDLE, Device, DeviceId, NetworkId
-from autopilot.model.power import Draw, PowerPrice
+from autopilot.model.device import IDLE, Device, NetworkId
 from autopilot.pilot import Pilot, World
+from autopilot.pilot.mending import Mending
+from autopilot.pilot.wishing import Pausing, Wishing
 from autopilot.plugins import make_adapter, make_strategy
 from autopilot.settings import Settings
 from autopilot.sim.clock import ScaledClock
 from autopilot.store.store import Store
-
-_SIMULATED = re.compile(r"(?:(\d{1,3})\s*x\s*)?(\S.*)")
-
-
-def simulated_devices(written: tuple[str, ...], where: str = "rig.simulated") -> tuple[Device, ...]:
-    """GPUs that do not exist, from ``"4 x RTX 4090"``. Raises ConfigError, which says where it was written."""
-    models: list[str] = []
-    for text in written:
-        match = _SIMULATED.fullmatch(text.strip())
-        if not match or match[1] == "0":
-            raise ConfigError(f"{where}: {text!r} is not like '4 x RTX 4090'")
-        models += [match[2]] * int(match[1] or 1)
-    return tuple(Device(DeviceId(f"SIM-{index}-{model.replace(' ', '-')}"), model, index=index) for index, model in enumerate(models))
 
 
 def make_clock(settings: Settings) -> Clock:
@@ -56,22 +46,34 @@ def make_clock(settings: Settings) -> Clock:
 def make_pilot(settings: Settings, clock: Clock, store: Store, closing: ExitStack, *, live: bool) -> Pilot:
     """The pilot that the settings ask for; what it holds open is closed with ``closing``. Raises ConfigError for what cannot fly."""
     strategy = require(settings)
-    devices = simulated_devices(settings.rig.simulated)
-    adapters = make_adapters(settings, clock, devices, closing)
+    gpus = find(settings, store, closing)
+    adapters = make_adapters(settings, clock, gpus.devices, closing)
+    scopes = {network: adapter.scope for network, adapter in adapters.items()}
+    tending = gpus.tending(settings, store, {network for network, scope in scopes.items() if scope is Scope.RIG}, live=live)
     learner = Learner()
     closing.callback(learner.close)
-    draw = Draw(settings.power.lit, settings.power.idle)
-    draws = {device.id: draw for device in devices}
-    power, limits = PowerPrice(settings.power.price), settings.limits.limits()
-    world = World(clock, devices, adapters, store, draws, power, limits, beside, settings.daemon.answer, learner.teach)
-    scopes = {network: adapter.scope for network, adapter in adapters.items()}
-    return Pilot(world, strategy, (*chosen(settings.guards), RigScope(scopes)), live=live)
+    draws = dict.fromkeys((device.id for device in gpus.devices), settings.power.draw())
+    power, limits, series = settings.power.tariff(), settings.limits.limits(), _series(settings, clock, closing)
+    world = World(clock, gpus.devices, adapters, store, draws, power, limits, beside, settings.daemon.answer, learner.teach, series)
+    if tending is not None:
+        measured = lambda device: drawn(tending.states, device)  # noqa: E731
+        world = replace(world, drawn=measured, gpus=lambda: tending.states, holder=tending.holder)
+    wishing = Wishing(store, adapters.keys())
+    authorities = (Pausing(store), *((tending,) if tending else ()), Mending(store), wishing, gpus.eligibility(settings, store))
+    return Pilot(world, strategy, (*chosen(settings.guards, limits), RigScope(scopes)), authorities, live=live)
+
+
+def _series(settings: Settings, clock: Clock, closing: ExitStack) -> Series | None:
+    """What asks for the prices of power, where they are told hour by hour."""
+    if settings.power.series is None:
+        return None
+    http = Http(clock)
+    closing.callback(http.close)
+    return settings.power.series.series(http)
 
 
 def require(settings: Settings) -> NamedStrategy:
     """The strategy, where a flight has all that it cannot do without. Raises ConfigError, before anything is opened."""
-    if not simulated_devices(settings.rig.simulated):
-        raise ConfigError("no GPU to fly: name simulated ones in [rig], e.g. simulated = ['4 x RTX 4090']")
     _require_networks(settings)
     strategy = make_strategy(settings.strategy, settings.strategies.get(settings.strategy, {}))
     _check_patience(settings, strategy.strategy)
@@ -83,12 +85,14 @@ def _require_networks(settings: Settings) -> None:
         raise ConfigError("no network to fly to: add a table like [networks.akash]; `autopilot init` writes an example")
 
 
-def make_adapters(settings: Settings, clock: Clock, devices: tuple[Device, ...], closing: ExitStack) -> dict[NetworkId, Adapter]:
+def make_adapters(
+    settings: Settings, clock: Clock, devices: tuple[Device, ...], closing: ExitStack, http: Http | None = None
+) -> dict[NetworkId, Adapter]:
     """Every network of the settings, and idle; they and the client that they share are closed with ``closing``. Raises ConfigError."""
     _require_networks(settings)
     adapters: dict[NetworkId, Adapter] = {}
     folder = _folder(settings.state)
-    http = Http(clock)
+    http = http or Http(clock)
     closing.callback(http.close)
     tokens = Tokens(http, clock, keys=settings.tokens.keys(), folder=folder)
     for name, table in settings.networks.items():

@@ -18,7 +18,9 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from autopilot.clock import Clock, SystemClock
+from autopilot.daemon.gpus import told
 from autopilot.daemon.guard import Notifier, single_instance
+from autopilot.daemon.leaps import Leaps
 from autopilot.daemon.rig import make_clock, make_pilot
 from autopilot.daemon.steady import Steady
 from autopilot.errors import AutopilotError, StoreError
@@ -32,6 +34,13 @@ log = logging.getLogger(__name__)
 
 Beat = Callable[[Mapping[DeviceId, str]], None]
 """What is done after every good tick, with its sentences."""
+Beside = Callable[[Settings, Clock, ExitStack], Callable[[], None]]
+"""Makes what else is to hear of every good tick, for as long as one configuration flies. It must never hold one up."""
+
+
+def nobody_beside(_settings: Settings, _clock: Clock, _closing: ExitStack) -> Callable[[], None]:
+    """Nobody else hears of it."""
+    return lambda: None
 
 
 class Timetable(Protocol):
@@ -59,13 +68,19 @@ class Cadence:
 
 
 class Service:
-    """Puts a pilot's work on a timetable. A tick that cannot be journalled ends the service: ``on_failure`` is told why."""
+    """Puts a pilot's work on a timetable. A tick that cannot be journalled ends the service: ``on_failure`` is told why.
 
-    def __init__(self, pilot: Pilot, cadence: Cadence, beat: Beat, on_failure: Callable[[Exception], None]) -> None:
+    Nothing more is done either once the clock has leapt, where one is watched: every limit of a switch would be missed at once.
+    """
+
+    def __init__(
+        self, pilot: Pilot, cadence: Cadence, beat: Beat, on_failure: Callable[[Exception], None], leaps: Leaps | None = None
+    ) -> None:
         self._pilot = pilot
         self._cadence = cadence
         self._beat = beat
         self._on_failure = on_failure
+        self._leaps = leaps
         self._failed = False
 
     def schedule(self, timetable: Timetable, now: datetime) -> None:
@@ -96,7 +111,7 @@ class Service:
 
     def _guarded(self, name: str, work: Callable[[], None]) -> Callable[[], None]:
         def job() -> None:
-            if self._failed:  # what the pilot intends and what the journal says may differ now: nothing more is done
+            if self._failed or (self._leaps and self._leaps.leap):  # after a failure, what the pilot intends and the journal may differ
                 return
             try:
                 work()
@@ -112,10 +127,11 @@ class Service:
 class Daemon:
     """Flies by a configuration until it is told to end, and starts afresh when it is told to reload."""
 
-    def __init__(self, config: Path | None, settings: Settings, *, live: bool) -> None:
+    def __init__(self, config: Path | None, settings: Settings, *, live: bool, beside: Beside = nobody_beside) -> None:
         self._config = config
         self._settings = settings
         self._live = live
+        self._beside = beside
         self._calls: SimpleQueue[None] = SimpleQueue()
         """Whoever wants the main thread to look up puts something in; unlike an Event's lock, this may be done in a signal handler."""
         self._ending = False
@@ -150,12 +166,17 @@ class Daemon:
         self._failure = error
         self._calls.put(None)
 
-    def _sleep(self) -> None:
-        """Until somebody calls. Looking up now and then: a signal may be taken in by another thread, and then wakes nobody."""
-        while True:
+    def _sleep(self, leaps: Leaps) -> None:
+        """Until somebody calls, or the clock leaps: then all that we were away for counts against no limit, as after any outage.
+
+        Looking up now and then: a signal may be taken in by another thread, and then wakes nobody.
+        """
+        while not leaps.leap:
             with suppress(Empty):
                 self._calls.get(timeout=1.0)
                 break
+        if leaps.leap:
+            log.warning("the clock has leapt by %s: flying on as after an outage", leaps.leap)
         while not self._calls.empty():
             self._calls.get()
 
@@ -171,12 +192,15 @@ class Daemon:
         pilot = make_pilot(self._settings, clock, store, closing, live=self._live)
         cadence = Cadence.of(self._settings.daemon, self._settings.rig.speed)
         scheduler = BackgroundScheduler(timezone=UTC, executors={"default": ThreadPoolExecutor(1)})
-        beat = _heart(self._settings, pilot, clock, self._notifier, live=self._live)
+        beside = self._beside(self._settings, clock, closing)
+        beat = _heart(self._settings, pilot, self._notifier, beside, live=self._live)
         # The timetable is kept by the machine's clock, even where the rig's own time is made to fly.
-        Service(pilot, cadence, beat, self._fail).schedule(scheduler, SystemClock().now())
+        system = SystemClock()
+        leaps = Leaps(system)
+        Service(pilot, cadence, beat, self._fail, leaps).schedule(scheduler, system.now())
         scheduler.start()
         self._notifier.ready()
-        self._sleep()
+        self._sleep(leaps)
         scheduler.shutdown(wait=True)
 
     def _reload(self) -> None:
@@ -191,8 +215,9 @@ class Daemon:
         self._settings = settings
 
 
-def _heart(settings: Settings, pilot: Pilot, clock: Clock, notifier: Notifier, *, live: bool) -> Beat:
-    """What happens after every good tick: the heartbeat row, and a word to systemd."""
+def _heart(settings: Settings, pilot: Pilot, notifier: Notifier, beside: Callable[[], None], *, live: bool) -> Beat:
+    """What happens after every good tick: the heartbeat row, a word to systemd, and to whoever else is to hear of it."""
+    clock = pilot.world.clock
     started_at = clock.now()
     body = {
         "version": version("yield-autopilot"),
@@ -205,8 +230,10 @@ def _heart(settings: Settings, pilot: Pilot, clock: Clock, notifier: Notifier, *
 
     def beat(sentences: Mapping[DeviceId, str]) -> None:
         store = pilot.world.store
+        now = {**pilot.troubles, "ignorance": pilot.ignorance, "gpus": told(pilot.world.gpus())}
         with store.atomic():
-            store.journal.beat(clock.now(), started_at, os.getpid(), {**body, **pilot.troubles, "ignorance": pilot.ignorance})
+            store.journal.beat(clock.now(), started_at, os.getpid(), {**body, **now})
         notifier.alive(f"{len(sentences)} devices, {len(pilot.open_switches)} switches under way")
+        beside()
 
     return beat

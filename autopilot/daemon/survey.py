@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -14,7 +15,9 @@ from autopilot.errors import AdapterError
 from autopilot.model.device import IDLE, Device, DeviceId, NetworkId, Venue
 from autopilot.model.market import Answer, Quote, Silence
 from autopilot.model.power import Draw, PowerPrice
-from autopilot.units import UsdPerHour
+from autopilot.settings import Settings
+from autopilot.store.store import Store
+from autopilot.units import UsdPerHour, UsdPerKwh
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +44,27 @@ class Survey:
     offers: Sequence[Offer]
     silent: Mapping[Venue, str]
     """Why, of a network by its name alone; of one venue of a network that has others, by the venue."""
-    power: UsdPerHour
-    """What serving adds to the power bill of any of the GPUs."""
+    draw: Draw
+    """Of any of the GPUs."""
+    price: UsdPerKwh
+    """Of power."""
     awaited: frozenset[NetworkId] = frozenset()
     """The networks that may still answer."""
     kept: frozenset[Venue] = frozenset()
     """Venues that are silent, and whose last quotes are among the offers."""
+
+    def offer(self, device: Device, answer: Answer) -> Offer:
+        """The answer, with what serving there adds to the power bill."""
+        return Offer(device, answer, (self.draw.at(answer.venue) - self.draw.idle) * self.price)
+
+
+def tariff(settings: Settings) -> PowerPrice:
+    """The tariff, with the prices by the hour that the daemon was told last."""
+    power = settings.power.tariff()
+    if settings.power.series is None or not settings.state.exists():
+        return power
+    with closing(Store.read_only(settings.state)) as store:
+        return replace(power, hours=store.power.prices())
 
 
 def survey(
@@ -58,7 +76,7 @@ def survey(
     """
     asked = {network: adapter for network, adapter in adapters.items() if network != IDLE.network}
     named = {device.id: device for device in devices}
-    found = Survey(at, [], {}, (draw.lit - draw.idle) * price.at(at), frozenset(asked))
+    found = Survey(at, [], {}, draw, price.at(at), frozenset(asked))
     yield found
     for network, outcome in as_they_come({name: partial(each.rates.quotes, devices) for name, each in asked.items()}, deadline):
         found = _with(replace(found, awaited=found.awaited - {network}), network, outcome, named)
@@ -73,7 +91,7 @@ def _with(found: Survey, network: NetworkId, outcome: Any, named: Mapping[Device
         return replace(found, silent={**found.silent, Venue(network): why})
     answers = [answer for answer in outcome if not isinstance(answer, Silence) and answer.device in named]
     silent = {answer.venue: answer.reason.removeprefix(f"{network}: ") for answer in outcome if isinstance(answer, Silence)}
-    offers = [*found.offers, *(Offer(named[answer.device], answer, found.power) for answer in answers)]
+    offers = [*found.offers, *(found.offer(named[answer.device], answer) for answer in answers)]
     last = max((answer.seen_at for answer in answers), default=found.at)
     return replace(found, at=max(found.at, last), offers=sorted(offers, key=_best_first), silent={**found.silent, **silent})
 
@@ -90,7 +108,7 @@ def with_last_good(found: Survey, remembered: Iterable[tuple[Answer, str]], devi
         if answer.venue not in told and not silent.isdisjoint((answer.venue, Venue(answer.venue.network)))
     }
     kept = [
-        Offer(device, replace(answer, device=device.id), found.power)
+        found.offer(device, replace(answer, device=device.id))
         for device in devices
         for (_, model), answer in newest.items()
         if model == device.model and isinstance(answer, Quote) and answer.usable(found.at)

@@ -90,7 +90,8 @@ class Reader:
         """Everything as of the instant, in one transaction. Raises StoreError, also for a file that is not ours."""
         with self._store.atomic():
             heartbeat = read_heartbeat(self._store)
-            look = _Look(at, self._view(at, heartbeat), self._answers)
+            answers = self._heard(at)
+            look = _Look(at, self._view(at, heartbeat, answers), answers)
             books = self._read_books(at, look.view)
             return Snapshot(
                 at,
@@ -106,13 +107,17 @@ class Reader:
                 look.offers() if self._days else {},
             )
 
-    def _view(self, at: datetime, heartbeat: Heartbeat | None) -> View:
-        """The last decision's view, brought up to date."""
-        last = self._store.rates.last()
+    def _heard(self, at: datetime) -> list[tuple[Answer, str]]:
+        """What was answered within the trend. What was read before is not read again, but grows old."""
+        start, last = at - TREND_HOURS * HOUR, self._store.rates.last()
         if last != self._known:
-            self._answers = list(self._store.rates.answers(at - TREND_HOURS * HOUR, at))
+            self._answers = list(self._store.rates.answers(start, at))
             self._known = last
-        quotes = {(answer.venue, answer.device): answer for answer, _ in self._answers}
+        return [each for each in self._answers if start < each[0].seen_at <= at]
+
+    def _view(self, at: datetime, heartbeat: Heartbeat | None, answers: Sequence[tuple[Answer, str]]) -> View:
+        """The last decision's view, brought up to date."""
+        quotes = {(answer.venue, answer.device): answer for answer, _ in answers}
         context, history = self._store.journal.newest_context(), Record().until_now()
         if context:
             return unpack(context, at, quotes, history)

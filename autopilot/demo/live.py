@@ -14,7 +14,7 @@ from rich.live import Live
 
 from autopilot.clock import SystemClock, stopwatch
 from autopilot.dashboard.panels import Screen
-from autopilot.dashboard.snapshot import read
+from autopilot.dashboard.reading import read
 from autopilot.demo.flight import Flight
 from autopilot.store.store import Store
 from autopilot.units import span_text

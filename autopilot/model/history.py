@@ -65,6 +65,17 @@ class Series:
         for index in range(count):
             yield Point(self._as_of[index], self._rates[index])
 
+    def as_of(self, index: int) -> datetime:
+        """The instant of a point, counted from 0."""
+        return self._as_of[index]
+
+    def ending(self, rate: UsdPerHour | None, count: int) -> Series:
+        """Another series: the first ``count`` points, the last of them with another rate."""
+        other = Series()
+        other._as_of = self._as_of[:count]
+        other._rates = [*self._rates[: count - 1], rate]
+        return other
+
     def mean(self, start: datetime, end: datetime, count: int) -> float | None:
         """The mean rate among the first ``count`` points that are later than an instant, up to another; else the last one before."""
         first = bisect_right(self._as_of, start, 0, count)
@@ -148,6 +159,14 @@ class History:
         """
         key = (venue, model)
         return self._series[key].mean(start, end, self._known[key]) if key in self._known else None
+
+    def supposing(self, venue: Venue, model: str, as_of: datetime, rate: UsdPerHour) -> History:
+        """The history as it would be, had the venue's newest point said this rate; the same one where that is of another instant."""
+        key = (venue, model)
+        known = self._known.get(key, 0)
+        if not known or self._series[key].as_of(known - 1) != as_of:
+            return self
+        return History({**self._series, key: self._series[key].ending(rate, known)}, self._known, self.entries)
 
     def fold(self, venue: Venue, model: str, step: Step[S]) -> S | None:
         """Run a step over the points of a venue and model. None where there are none.

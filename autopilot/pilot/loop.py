@@ -9,7 +9,7 @@ from datetime import datetime
 
 from autopilot.contracts import NamedStrategy
 from autopilot.guards import Closed, Guard
-from autopilot.model.device import Device, DeviceId, NetworkId, Venue
+from autopilot.model.device import IDLE, Device, DeviceId, NetworkId, Venue
 from autopilot.model.node import Observation, Phase, Placement
 from autopilot.model.plan import Decision, Plan
 from autopilot.model.switch import State, Switch
@@ -24,7 +24,9 @@ from autopilot.pilot.observing import Register, Sightings, look
 from autopilot.pilot.ordering import Authority, Orderer
 from autopilot.pilot.polling import Poller
 from autopilot.pilot.realising import Realiser
+from autopilot.pilot.remembering import Memory
 from autopilot.pilot.speaking import Speaker
+from autopilot.pilot.supplying import Supply
 from autopilot.pilot.viewing import Viewer
 from autopilot.pilot.world import World
 from autopilot.store.context import pack
@@ -56,11 +58,12 @@ class Pilot:
         self._live = live
         self._devices = tuple(sorted(world.devices, key=lambda device: device.id))
         self._register = Register(self._devices, world.store.journal, now)
-        self._costs = Costs(world.adapters)
+        self._costs = Costs(world)
         self._executor = Executor(world, self._costs, now)
         self._poller = Poller(world)
-        self._viewer = Viewer(world, self._costs, self._poller.record)
-        self._booker = Booker(world)
+        self._supply = Supply(world)
+        self._viewer = Viewer(world, self._costs, self._poller.record, self._supply)
+        self._booker = Booker(world, self._supply)
         self._experiencer = Experiencer(world)
         self._realiser = Realiser(world, self._poller.record)
         self._fences = world.store.journal.fences()
@@ -69,7 +72,8 @@ class Pilot:
             if switch.state.over:
                 self._past.setdefault(switch.device, []).append(switch)
         self._speaker = Speaker(self._devices, world.store, live=live)
-        self._orderer = Orderer(authorities, guards, self._executor, world.store)
+        self._memory = Memory(world)
+        self._orderer = Orderer(authorities, guards, self._executor, world.store, self._memory)
         self._last = now
 
     @property
@@ -104,6 +108,7 @@ class Pilot:
         """
         self.take_in()
         self._book(self._world.clock.now())
+        self._supply.poll()
         self._poller.collect()
         self._poller.poll()
 
@@ -113,9 +118,11 @@ class Pilot:
 
     def take_in(self) -> None:
         """Take in what the networks have answered until now, and what was learned. Every tick does it first."""
-        if self._poller.come:
+        if self._poller.come or self._supply.come:
             self._book(self._world.clock.now())
         self._poller.take()
+        if self._supply.take(self._world.clock.now()):
+            self._poller.fresh = True
         if self._learning.wanted and not self._poller.waits:
             now = self._world.clock.now()
             self._viewer.entries(self._poller.usable(now), self._register.placements)
@@ -128,7 +135,7 @@ class Pilot:
         progress = self._executor.open.get(device)
         if progress is None:
             return self._register.placements[device].venue
-        return progress.switch.source if progress.switch.state is State.REVERTING else progress.switch.target
+        return progress.switch.heading
 
     @property
     def open_switches(self) -> dict[DeviceId, Progress]:
@@ -174,6 +181,7 @@ class Pilot:
         if entries:
             with self._world.store.atomic():
                 self._world.store.ledger.book(entries)
+                self._supply.keep()
 
     def _settle(self, sightings: dict[DeviceId, Sightings], now: datetime) -> None:
         if not self._live or not self._executor.open:
@@ -183,15 +191,17 @@ class Pilot:
             self._speaker.asides.pop(switch.device, None)
             if switch.state is State.SETTLED:
                 self._register.arrived(switch.device, switch.target, now)
+            elif switch.state is State.CLEARED:
+                self._register.arrived(switch.device, IDLE, now)
             elif switch.state is State.STRANDED:
                 self._fences = self._world.store.journal.fences()
             self._speaker.notes[switch.device] = f"{self._label(switch.device)}: {switch.source} -> {switch.target} {switch.state}"
 
     def _freed(self, sightings: dict[DeviceId, Sightings]) -> set[DeviceId]:
-        """The devices whose job has ended since the last tick: a free moment, at which moving breaks nothing (docs/market.md §4)."""
+        """Those whose job has ended since the last tick, so that moving breaks nothing (docs/market.md §4), and those set free by it."""
         before = [each for each in self._register.placements.values() if each.seen.phase is Phase.BUSY]
         freed = {each.device for each in before if sightings[each.device][each.venue.network].phase is Phase.READY}
-        return freed - self._executor.open.keys()
+        return (freed | self._orderer.released) - self._executor.open.keys()
 
     def _take_note(self, sightings: dict[DeviceId, Sightings], now: datetime) -> None:
         for device in self._devices:
@@ -207,10 +217,10 @@ class Pilot:
                 self._fences[device.id] = conflict
 
     def _order(self, now: datetime) -> bool:
-        """True when a switch was opened because somebody besides the strategy asks for it."""
-        self._orderer.listen(now, self._register.placements)
+        """True when a switch was opened, or is to turn, because somebody besides the strategy asks for it."""
+        turning = self._orderer.listen(now, self._register.placements)
         moves = self._orderer.wanted(self._immovable, self._register.placements)
-        return self._live and bool(moves) and self._orderer.open(moves, self._view(now, set()), self._past)
+        return (self._live and bool(moves) and self._orderer.open(moves, self._view(now, set()), self._past)) or turning
 
     @property
     def _immovable(self) -> set[DeviceId]:
@@ -224,7 +234,7 @@ class Pilot:
         under_way = {device.id for device in view.free()} & self._executor.open.keys()
         unwanted = self._unwanted(decision, under_way)
         guards = (Closed(self._orderer.bounds.closed), *self._guards)
-        verdict = judge(decision, view, guards, self._past, self._executor.moves(under_way - unwanted))
+        verdict = judge(decision, view, guards, self._past, self._executor.moves(under_way - unwanted), self._memory)
         ruling = Ruling(
             now,
             {"name": strategy.name, "parameters": dict(strategy.parameters)},
@@ -287,4 +297,4 @@ class Pilot:
         fenced = {device: f"fenced: {why}" for device, why in self._fences.items()}
         under_way = self._speaker.under_way(self._executor.open)
         reasons = (fenced, under_way, self._executor.stuck, self._register.doubts, *self._orderer.reasons)
-        return self._speaker.say(now, reasons, self._register.placements)
+        return self._speaker.say(now, reasons, self._register.placements, self._supply.trouble(now))

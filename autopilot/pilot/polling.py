@@ -123,6 +123,8 @@ class Poller:
         with self._world.store.atomic():
             self._world.store.ledger.paid(paid)
         for payout in paid:
+            if not payout.settled:  # it is told again when it is paid
+                continue
             network = payout.venue.network
             self._paid_until[network] = max(payout.end, self._last_payout(network))
 

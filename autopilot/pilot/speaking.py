@@ -49,15 +49,15 @@ class Speaker:
         return self._say(now, {device.id: f"{device.label}: {why}" for device in self._devices})
 
     def say(
-        self, now: datetime, reasons: Sequence[Mapping[DeviceId, str]], placements: Mapping[DeviceId, Placement]
+        self, now: datetime, reasons: Sequence[Mapping[DeviceId, str]], placements: Mapping[DeviceId, Placement], rider: str = ""
     ) -> dict[DeviceId, str]:
-        """What every device is doing: the first reason that is given for it, else what was decided."""
+        """What every device is doing: the first reason that is given for it, else what was decided; and what holds for all of them."""
         given = ChainMap(*map(dict, reasons))
         sentences = {}
         for device in self._devices:
             nothing = f"{device.label}: at {placements[device.id].venue}, nothing decided yet"
             note = self.notes.get(device.id) or nothing
-            sentences[device.id] = f"{device.label}: {given[device.id]}" if device.id in given else note
+            sentences[device.id] = (f"{device.label}: {given[device.id]}" if device.id in given else note) + f"; {rider}" * bool(rider)
         return self._say(now, sentences)
 
     def under_way(self, switches: Mapping[DeviceId, Progress]) -> dict[DeviceId, str]:

@@ -12,14 +12,15 @@ from autopilot.model.node import Placement
 from autopilot.model.plan import EntryCost
 from autopilot.model.view import View
 from autopilot.pilot.costs import Costs, dearest
+from autopilot.pilot.supplying import Supply
 from autopilot.pilot.world import World
 
 
 class Viewer:
     """Puts together what is known at an instant."""
 
-    def __init__(self, world: World, costs: Costs, record: Record) -> None:
-        self._world = world
+    def __init__(self, world: World, costs: Costs, record: Record, supply: Supply) -> None:
+        self._supply = supply
         self._costs = costs
         self._record = record
         self._devices = tuple(sorted(world.devices, key=lambda device: device.id))
@@ -45,8 +46,8 @@ class Viewer:
             self._record.until_now(),
             entries,
             exits,
-            self._world.draws,
-            self._world.power,
+            self._supply.draws,
+            self._supply.power.foreseen(now),
             frozenset(fixed) | (leaving.keys() - exits.keys()),
         )
 
@@ -55,7 +56,11 @@ class Viewer:
     ) -> dict[tuple[Venue, DeviceId], EntryCost]:
         """What arriving costs, wherever anything is known of it; the record is told as well."""
         venues = {venue for venue, _ in quotes} | {IDLE} | {placement.venue for placement in placements.values()}
-        costs = {(venue, device.id): self._costs.entry(device, venue) for venue in sorted(venues) for device in self._devices}
+        costs = {
+            (venue, device.id): self._costs.entry(device, venue, placements[device.id].venue)
+            for venue in sorted(venues)
+            for device in self._devices
+        }
         entries = {key: cost for key, cost in costs.items() if cost is not None}
         self._record.enter(dearest(entries, self._devices))
         return entries

@@ -10,11 +10,14 @@ from typing import Any
 
 from autopilot.clock import Clock
 from autopilot.contracts import Adapter, Strategy
+from autopilot.kit.series import Series
 from autopilot.model.device import Device, DeviceId, NetworkId
+from autopilot.model.gpu import GpuState
 from autopilot.model.history import History
 from autopilot.model.power import Draw, PowerPrice
 from autopilot.model.switch import Limits
 from autopilot.store.store import Store
+from autopilot.units import Watts
 
 Ask = Callable[[Callable[[], Any]], Future[Any]]
 """Puts a question and returns at once; what comes of it, an answer or an exception, will be in the future."""
@@ -37,6 +40,16 @@ def at_the_desk(strategy: Strategy, history: History) -> Future[Strategy]:
     return in_turn(lambda: strategy.fit(history))
 
 
+def untold(device: DeviceId) -> Watts | None:  # noqa: ARG001
+    """Nothing is measured."""
+    return None
+
+
+def nobody(device: Device) -> str:  # noqa: ARG001
+    """Nobody can tell who is on a GPU."""
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class World:
     """Time, devices, networks and memory."""
@@ -53,3 +66,11 @@ class World:
     patience: timedelta = timedelta(minutes=2)
     """How long a network that was asked may keep us waiting before it is called silent, by the stopwatch."""
     teach: Teach = at_the_desk
+    series: Series | None = None
+    """Asked for the prices of power with every poll; None where nobody tells them."""
+    drawn: Callable[[DeviceId], Watts | None] = untold
+    """What a device is measured to draw at this moment; None where nobody measures it."""
+    gpus: Callable[[], Mapping[DeviceId, GpuState]] = dict
+    """What is known of the GPUs themselves, as of the last tick; nothing where they are simulated."""
+    holder: Callable[[Device], str] = nobody
+    """Whose process is on a GPU that no node of ours should be on, in words; empty where none is, or where nobody can tell."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from autopilot.errors import StoreError
 from autopilot.model.device import Device, DeviceId, NetworkId, Venue
@@ -14,10 +15,10 @@ from autopilot.model.history import History, Key
 from autopilot.model.market import Answer
 from autopilot.model.node import Lease, Observation, Phase, Placement
 from autopilot.model.plan import EntryCost, ExitCost
-from autopilot.model.power import Draw, PowerPrice
+from autopilot.model.power import Calendar, Draw, Period, PowerPrice
 from autopilot.model.view import View
 from autopilot.store.schema import instant, stamp
-from autopilot.units import HOUR, Usd, UsdPerHour, UsdPerKwh, Watts
+from autopilot.units import HOUR, Share, Usd, UsdPerHour, UsdPerKwh, Watts
 
 
 def pack(view: View) -> dict[str, Any]:
@@ -28,8 +29,8 @@ def pack(view: View) -> dict[str, Any]:
         "entries": [
             [*_venue(venue), device, (venue, device) in view.quotes, *_entry(cost)] for (venue, device), cost in view.entries.items()
         ],
-        "exits": [[device, _seconds(cost.drain), cost.forfeits.count] for device, cost in view.exits.items()],
-        "draws": [[device, draw.lit.count, draw.idle.count] for device, draw in view.draws.items()],
+        "exits": [[device, _seconds(cost.drain), cost.forfeits.count, cost.identity] for device, cost in view.exits.items()],
+        "draws": [[device, *_draw(draw)] for device, draw in view.draws.items()],
         "power": _power(view),
         "fixed": sorted(view.fixed),
         "experience": _experience(view.experience),
@@ -48,19 +49,23 @@ def unpack(body: Mapping[str, Any], now: datetime, quotes: Mapping[tuple[Venue, 
         raise StoreError(f"a decision in the state file was recorded by another version, and cannot be read: {error}") from None
 
 
+def answered(body: Mapping[str, Any]) -> set[tuple[Venue, DeviceId]]:
+    """The venues whose answer for a device counted in a packed view."""
+    return {(Venue(NetworkId(network), market), DeviceId(device)) for network, market, device, counted, *_ in body["entries"] if counted}
+
+
 def _unpack(body: Mapping[str, Any], now: datetime, quotes: Mapping[tuple[Venue, DeviceId], Answer], history: History) -> View:
-    flat, hours = body["power"]
-    counted = {(Venue(NetworkId(n), m), DeviceId(d)) for n, m, d, answered, *_ in body["entries"] if answered}
+    counted = answered(body)
     return View(
         now,
-        tuple(Device(DeviceId(i), model, memory, Watts(limit), pci, index) for i, model, memory, limit, pci, index in body["devices"]),
+        unpack_devices(body),
         {DeviceId(row[0]): _placed(row, now) for row in body["placements"]},
         {key: answer for key, answer in quotes.items() if key in counted},
         history,
         {(Venue(NetworkId(n), m), DeviceId(d)): _entry_cost(rest) for n, m, d, _, *rest in body["entries"]},
-        {DeviceId(device): ExitCost(timedelta(seconds=drain), Usd(forfeits)) for device, drain, forfeits in body["exits"]},
-        {DeviceId(device): Draw(Watts(lit), Watts(idle)) for device, lit, idle in body["draws"]},
-        PowerPrice(UsdPerKwh(flat), {instant(hour): UsdPerKwh(price) for hour, price in hours}),
+        {DeviceId(device): ExitCost(timedelta(seconds=drain), Usd(forfeits), lost) for device, drain, forfeits, lost in body["exits"]},
+        {DeviceId(device): _drawn(rest) for device, *rest in body["draws"]},
+        _tariff(*body["power"]),
         frozenset(DeviceId(device) for device in body["fixed"]),
         replace(_experienced(body.get("experience", ((), ()))), realised=unpack_realised(body)),
     )
@@ -68,6 +73,12 @@ def _unpack(body: Mapping[str, Any], now: datetime, quotes: Mapping[tuple[Venue,
 
 _POWER_AHEAD = timedelta(days=2)
 """How much of a tariff that changes by the hour is kept with a decision: what a plan could have looked at."""
+
+
+def unpack_devices(body: Mapping[str, Any]) -> tuple[Device, ...]:
+    """The devices of a view that was packed; none where nothing was."""
+    rows = body.get("devices", ())
+    return tuple(Device(DeviceId(ident), model, memory, Watts(limit), pci, index) for ident, model, memory, limit, pci, index in rows)
 
 
 def pack_entries(entries: Mapping[Key, EntryCost]) -> list[list[Any]]:
@@ -86,7 +97,30 @@ def unpack_entries(rows: Sequence[Sequence[Any]]) -> dict[Key, EntryCost]:
 def _power(view: View) -> list[Any]:
     end = view.now + _POWER_AHEAD
     ahead = [[stamp(hour), price.count] for hour, price in view.power.hours.items() if view.now - HOUR < hour < end]
-    return [view.power.flat.count, ahead]
+    return [view.power.flat.count, ahead, view.power.calendar and _calendar(view.power.calendar)]
+
+
+def _calendar(calendar: Calendar) -> list[Any]:
+    periods = [[sorted(each.days), each.start.isoformat(), each.end.isoformat(), each.price.count] for each in calendar.periods]
+    return [calendar.zone.key, periods]
+
+
+def _tariff(flat: int, hours: Sequence[Sequence[Any]], calendar: Sequence[Any] | None) -> PowerPrice:
+    return PowerPrice(UsdPerKwh(flat), {instant(hour): UsdPerKwh(price) for hour, price in hours}, _weekly(*calendar) if calendar else None)
+
+
+def _weekly(zone: str, periods: Sequence[Sequence[Any]]) -> Calendar:
+    weekly = (Period(frozenset(days), time.fromisoformat(a), time.fromisoformat(b), UsdPerKwh(price)) for days, a, b, price in periods)
+    return Calendar(ZoneInfo(zone), tuple(weekly))
+
+
+def _draw(draw: Draw) -> list[Any]:
+    return [draw.lit.count, draw.idle.count, [[*_venue(venue), watts.count] for venue, watts in draw.venues.items()]]
+
+
+def _drawn(parts: Sequence[Any]) -> Draw:
+    lit, idle, venues = parts
+    return Draw(Watts(lit), Watts(idle), {Venue(NetworkId(n), m): Watts(watts) for n, m, watts in venues})
 
 
 def _seconds(span: timedelta) -> float:
@@ -97,13 +131,15 @@ def _venue(venue: Venue) -> tuple[str, str]:
     return venue.network, venue.market
 
 
-def _entry(cost: EntryCost) -> tuple[float, float, int, float]:
-    return _seconds(cost.boot), _seconds(cost.ramp), cost.fee.count, _seconds(cost.least_stay)
+def _entry(cost: EntryCost) -> tuple[float, float, int, float, int | None]:
+    uptime = None if cost.uptime is None else cost.uptime.count
+    return _seconds(cost.boot), _seconds(cost.ramp), cost.fee.count, _seconds(cost.least_stay), uptime
 
 
 def _entry_cost(parts: list[Any]) -> EntryCost:
-    boot, ramp, fee, stay = parts
-    return EntryCost(timedelta(seconds=boot), timedelta(seconds=ramp), Usd(fee), timedelta(seconds=stay))
+    boot, ramp, fee, stay, uptime = parts
+    asked = None if uptime is None else Share(uptime)
+    return EntryCost(timedelta(seconds=boot), timedelta(seconds=ramp), Usd(fee), timedelta(seconds=stay), asked)
 
 
 def _placement(placement: Placement) -> list[Any]:

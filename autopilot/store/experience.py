@@ -36,6 +36,14 @@ class ExperienceBook:
         for device, network, market, lease, since in rows:
             yield Hire(DeviceId(device), Venue(NetworkId(network), market), lease, since and instant(since))
 
+    def first_hire(self, device: DeviceId, venue: Venue, since: datetime) -> datetime | None:
+        """When a device was first hired at a venue from an instant on; None where it was not."""
+        (first,) = self._connection.execute(
+            "SELECT min(since) FROM hires WHERE device = ? AND network = ? AND market = ? AND since >= ?",
+            (device, venue.network, venue.market, stamp(since)),
+        ).fetchone()
+        return first and instant(first)
+
     def add(self, tallies: Iterable[tuple[Venue, DeviceId, datetime, Tally]]) -> None:
         """Keep sums as they stand at an instant. Call it inside a transaction."""
         self._connection.executemany(

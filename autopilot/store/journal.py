@@ -6,20 +6,22 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from autopilot.model.device import Device, DeviceId, NetworkId, Venue
+from autopilot.model.device import IDLE, Device, DeviceId, NetworkId, Venue
 from autopilot.model.history import Key
 from autopilot.model.plan import EntryCost, PlanId
 from autopilot.model.switch import Event, State, Switch, SwitchId
 from autopilot.store.context import pack_entries, unpack_entries
 from autopilot.store.schema import Connection, instant, stamp
 
-_SWITCH = "id, plan, device, source_network, source_market, target_network, target_market, state, since, opened_at"
+_SWITCH = "id, plan, device, source_network, source_market, target_network, target_market, state, since, opened_at, failed, told_seconds"
+_RULINGS = "SELECT at, known, lesson, experience, strategy, body, decision, vetoes FROM decisions JOIN contexts ON hash = context"
+_EVENTS = "SELECT at, switch, before, after, why FROM events"
 _EXPERIENCE = "experience"
 """The part of a context that is another one at every decision."""
-_OPEN = "state NOT IN ('settled', 'reverted', 'stranded')"
+_OPEN = "state NOT IN ('settled', 'reverted', 'cleared', 'stranded')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +90,12 @@ class Journal:
 
     def rulings(self) -> Iterator[Ruling]:
         """Every decision, oldest first."""
-        rows = self._connection.execute(
-            "SELECT at, known, lesson, experience, strategy, body, decision, vetoes"
-            " FROM decisions JOIN contexts ON hash = context ORDER BY decisions.id"
-        )
-        for at, known, lesson, experience, *bodies in rows:
-            strategy, calm, decision, vetoes = map(json.loads, bodies)
-            context = calm if experience is None else {**calm, _EXPERIENCE: json.loads(experience)}
-            yield Ruling(instant(at), strategy, context, decision, vetoes, known, lesson)
+        return map(_ruling, self._connection.execute(f"{_RULINGS} ORDER BY decisions.id"))
+
+    def newest_rulings(self, until: datetime | None = None) -> Iterator[Ruling]:
+        """Every decision up to an instant, newest first. What is not asked for is not read."""
+        last = stamp(until) if until else "~"
+        return map(_ruling, self._connection.execute(f"{_RULINGS} WHERE at <= ? ORDER BY decisions.id DESC", (last,)))
 
     def newest_context(self) -> dict[str, Any]:
         """What the newest decision was based on, without the experience; nothing where nothing was decided yet."""
@@ -124,18 +124,21 @@ class Journal:
     def open(self, switch: Switch, why: str) -> None:
         """Begin a switch. Raises StoreError where the device has an open one: the database itself forbids two."""
         with self._connection.atomic():
-            self._connection.execute(f"INSERT INTO switches ({_SWITCH}) VALUES (?,?,?,?,?,?,?,?,?,?)", _row(switch))  # noqa: S608
+            self._connection.execute(f"INSERT INTO switches ({_SWITCH}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", _row(switch))  # noqa: S608
             self._note(Event(switch.opened_at, switch.id, switch.state, switch.state, why))
 
     def change(self, switch: Switch, before: State, why: str) -> None:
         """Record a new state, and the arrival or the fence that comes with an end. On disk when this returns."""
         with self._connection.atomic():
             self._connection.execute(
-                "UPDATE switches SET state = ?, since = ? WHERE id = ?", (switch.state.value, stamp(switch.since), switch.id)
+                "UPDATE switches SET state = ?, since = ?, failed = ?, told_seconds = ? WHERE id = ?",
+                (switch.state.value, stamp(switch.since), switch.failed, _told(switch), switch.id),
             )
             self._note(Event(switch.since, switch.id, before, switch.state, why))
             if switch.state is State.SETTLED:
                 self.arrive(Arrival(switch.since, switch.device, switch.target, "switched"))
+            if switch.state is State.CLEARED:
+                self.arrive(Arrival(switch.since, switch.device, IDLE, "nothing holds it"))
             if switch.state is State.STRANDED:
                 self.fence(switch.device, switch.since, why)
 
@@ -154,10 +157,45 @@ class Journal:
         """Every switch, oldest first."""
         return [_switch(row) for row in self._connection.execute(f"SELECT {_SWITCH} FROM switches ORDER BY opened_at, id")]  # noqa: S608
 
+    def latest(self, device: DeviceId) -> Switch | None:
+        """The device's last switch, over or not; None where it never had one."""
+        row = self._connection.execute(
+            f"SELECT {_SWITCH} FROM switches WHERE device = ? ORDER BY opened_at DESC, id DESC LIMIT 1",  # noqa: S608
+            (device,),
+        ).fetchone()
+        return _switch(row) if row else None
+
+    def setback(self, switch: SwitchId) -> str:
+        """Why a switch did not settle: what was said when it first turned back; empty where it did not."""
+        row = self._connection.execute(
+            "SELECT why FROM events WHERE switch = ? AND after IN ('reverting', 'clearing', 'stranded') ORDER BY id LIMIT 1", (switch,)
+        ).fetchone()
+        return str(row[0]) if row else ""
+
+    def ended(self, most: int) -> list[Switch]:
+        """The switches that were over last, oldest first, so many of them at most."""
+        rows = self._connection.execute(
+            f"SELECT {_SWITCH} FROM switches WHERE NOT ({_OPEN}) ORDER BY since DESC, id DESC LIMIT ?",  # noqa: S608
+            (most,),
+        )
+        return [_switch(row) for row in rows][::-1]
+
+    def endings(self) -> dict[State, int]:
+        """How many switches ended so."""
+        rows = self._connection.execute(f"SELECT state, count(*) FROM switches WHERE NOT ({_OPEN}) GROUP BY state")  # noqa: S608
+        return {State(state): count for state, count in rows}
+
+    def sentences(self) -> dict[DeviceId, str]:
+        """The last that was said about each device."""
+        return {DeviceId(device): sentence for device, sentence in self._connection.execute("SELECT device, sentence FROM sentences")}
+
     def events(self) -> list[Event]:
         """Every event, oldest first."""
-        rows = self._connection.execute("SELECT at, switch, before, after, why FROM events ORDER BY id")
-        return [Event(instant(at), SwitchId(switch), State(before), State(after), why) for at, switch, before, after, why in rows]
+        return list(map(_event, self._connection.execute(f"{_EVENTS} ORDER BY id")))
+
+    def events_of(self, switch: SwitchId) -> list[Event]:
+        """Those of one switch, oldest first."""
+        return list(map(_event, self._connection.execute(f"{_EVENTS} WHERE switch = ? ORDER BY id", (switch,))))
 
     def arrive(self, arrival: Arrival) -> None:
         """Record where a device now is."""
@@ -166,9 +204,11 @@ class Journal:
             (stamp(arrival.at), arrival.device, arrival.venue.network, arrival.venue.market, arrival.why),
         )
 
-    def arrivals(self) -> list[Arrival]:
-        """Every arrival, oldest first."""
-        rows = self._connection.execute("SELECT at, device, network, market, why FROM placements ORDER BY id")
+    def arrivals(self, device: DeviceId | None = None) -> list[Arrival]:
+        """Every arrival, of one device or of all, oldest first."""
+        rows = self._connection.execute(
+            "SELECT at, device, network, market, why FROM placements WHERE ? IS NULL OR device = ? ORDER BY id", (device, device)
+        )
         return [Arrival(instant(at), DeviceId(device), Venue(NetworkId(network), market), why) for at, device, network, market, why in rows]
 
     def fence(self, device: DeviceId, at: datetime, why: str) -> None:
@@ -213,14 +253,26 @@ class Journal:
         )
 
 
-def _row(switch: Switch) -> tuple[str, ...]:
+def _ruling(row: tuple[Any, ...]) -> Ruling:
+    at, known, lesson, experience, *bodies = row
+    strategy, calm, decision, vetoes = map(json.loads, bodies)
+    context = calm if experience is None else {**calm, _EXPERIENCE: json.loads(experience)}
+    return Ruling(instant(at), strategy, context, decision, vetoes, known, lesson)
+
+
+def _row(switch: Switch) -> tuple[Any, ...]:
     source, target = switch.source, switch.target
     ends = (source.network, source.market, target.network, target.market)
-    return (switch.id, switch.plan, switch.device, *ends, switch.state.value, stamp(switch.since), stamp(switch.opened_at))
+    state = (switch.state.value, stamp(switch.since), stamp(switch.opened_at), switch.failed, _told(switch))
+    return (switch.id, switch.plan, switch.device, *ends, *state)
 
 
-def _switch(row: tuple[str, ...]) -> Switch:
-    ident, plan, device, source, source_market, target, target_market, state, since, opened_at = row
+def _told(switch: Switch) -> float | None:
+    return None if switch.told is None else switch.told.total_seconds()
+
+
+def _switch(row: tuple[Any, ...]) -> Switch:
+    ident, plan, device, source, source_market, target, target_market, state, since, opened_at, failed, told = row
     return Switch(
         SwitchId(ident),
         PlanId(plan),
@@ -230,4 +282,11 @@ def _switch(row: tuple[str, ...]) -> Switch:
         State(state),
         instant(since),
         instant(opened_at),
+        bool(failed),
+        None if told is None else timedelta(seconds=told),
     )
+
+
+def _event(row: tuple[Any, ...]) -> Event:
+    at, switch, before, after, why = row
+    return Event(instant(at), SwitchId(switch), State(before), State(after), why)

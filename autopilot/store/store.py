@@ -9,8 +9,11 @@ from pathlib import Path
 from autopilot.store.experience import ExperienceBook
 from autopilot.store.journal import Journal
 from autopilot.store.ledger import Ledger
+from autopilot.store.power import PowerBook
+from autopilot.store.power_limits import PowerLimitBook
 from autopilot.store.rates import RateBook
 from autopilot.store.schema import Connection, connect, connect_read_only
+from autopilot.store.wishes import Wishes
 
 
 class Store:
@@ -22,6 +25,9 @@ class Store:
         self.journal = Journal(connection)
         self.ledger = Ledger(connection)
         self.experience = ExperienceBook(connection)
+        self.power = PowerBook(connection)
+        self.power_limits = PowerLimitBook(connection)
+        self.wishes = Wishes(connection)
 
     @classmethod
     def open(cls, path: Path) -> Store:

@@ -38,7 +38,7 @@ def test_every_command_exists(line: str) -> None:
     commands = known_commands()
 
     assert name in commands
-    if commands[name] and not rest[0].startswith("-"):
+    if commands[name] and rest and not rest[0].startswith("-"):
         assert rest[0] in commands[name]
 
 

@@ -23,8 +23,8 @@ from apscheduler.triggers.interval import IntervalTrigger
 from typer.testing import CliRunner, Result
 
 from autopilot.cli import demo, exit_code
-from autopilot.daemon.rig import simulated_devices
-from autopilot.dashboard.snapshot import read
+from autopilot.daemon.gpus import simulated_devices
+from autopilot.dashboard.reading import read
 from autopilot.demo.flight import Flight
 from autopilot.demo.world import generated, take_off
 from autopilot.errors import AutopilotError, ConfigError, DataError

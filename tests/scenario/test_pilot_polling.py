@@ -155,12 +155,12 @@ def test_a_cost_that_is_not_known_is_not_nothing() -> None:
     fleet.decide()
 
     assert ({"akash"}, IDLE) == (offered(fleet), fleet.at())
-    fleet.sites["nosana"].entry = EntryCost(boot=HOUR / 4)
+    fleet.sites["nosana"].entry = EntryCost(least_stay=HOUR / 4)
     fleet.decide()
     fleet.sites["nosana"].entry = RuntimeError("a bug")
     fleet.decide()
     assert {"akash", "nosana"} == offered(fleet)
-    assert EntryCost(boot=HOUR / 4) == fleet.wishes.views[-1].entries[venue("nosana"), GPU.id]
+    assert EntryCost(least_stay=HOUR / 4) == fleet.wishes.views[-1].entries[venue("nosana"), GPU.id]
 
 
 def test_a_network_that_is_only_slow_is_never_given_up() -> None:

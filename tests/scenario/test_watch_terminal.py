@@ -99,8 +99,9 @@ def test_a_person_walks_through_the_dashboard(terminal: Terminal) -> None:
 def test_a_daemon_that_is_gone_and_a_state_file_that_is_held_are_said(state: Path, terminal: Terminal) -> None:
     """The picture stays, with the trouble on top of it, until it is over."""
     terminal.until(lambda screen: "6 GPUs" in screen)
+    ago = (SystemClock().now() - timedelta(minutes=10)).isoformat()
     with closing(sqlite3.connect(state, isolation_level=None)) as writer:
-        writer.execute("UPDATE heartbeat SET at = ?, body = json_set(body, '$.by_hand', json('false'))", (SystemClock().now().isoformat(),))
+        writer.execute("UPDATE heartbeat SET at = ?, body = json_set(body, '$.by_hand', json('false'))", (ago,))
         terminal.until(lambda screen: "not running?" in screen)
         writer.execute("PRAGMA journal_mode = DELETE")
     with closing(sqlite3.connect(state, isolation_level=None)) as writer:

@@ -145,8 +145,8 @@ def test_a_flat_tariff_is_one_piece() -> None:
 
 
 def test_the_ends_of_a_switch() -> None:
-    """Three, and nothing happens after them."""
-    assert {State.SETTLED, State.REVERTED, State.STRANDED} == {state for state in State if state.over}
+    """Four, and nothing happens after them."""
+    assert {State.SETTLED, State.REVERTED, State.CLEARED, State.STRANDED} == {state for state in State if state.over}
 
 
 def test_limits_leave_room_for_a_slow_boot() -> None:

@@ -14,9 +14,11 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ConfigDict
 
-from autopilot.daemon.rig import simulated_devices
+from autopilot.daemon.gpus import simulated_devices
 from autopilot.errors import ConfigError
 from autopilot.kit.fields import quantity_of
+from autopilot.kit.series import Form
+from autopilot.model.device import NetworkId, Venue
 from autopilot.model.switch import Limits
 from autopilot.plugins import make_strategy
 from autopilot.settings import Settings, load, validated
@@ -64,7 +66,7 @@ def test_values_are_read_with_their_units(written: Callable[[str], Settings]) ->
     assert UsdPerKwh.of("-0.02") == settings.power.price
     assert Watts.of(320) == settings.power.lit
     assert {"akash": {"boot": "8m"}} == settings.networks
-    assert settings.limits.limits() == Limits()
+    assert Limits(steady=timedelta(seconds=10)) == settings.limits.limits()
 
 
 @pytest.mark.parametrize(
@@ -185,7 +187,7 @@ class Own(BaseModel):
     [
         ({"pol": {}}, "[networks.acme]: unknown key 'pol'; did you mean pool or pools?"),
         ({"pool": {"naem": "x"}}, "[networks.acme]: unknown key 'pool.naem'; did you mean name?"),
-        ({"pools": [{"naem": "x"}]}, "[networks.acme]: unknown key 'pools.0.naem'"),
+        ({"pools": [{"naem": "x"}]}, "[networks.acme]: unknown key 'pools.0.naem'; did you mean name?"),
         ({"pool": 3}, "[networks.acme]: pool: must be a table"),
     ],
 )
@@ -228,8 +230,10 @@ def test_the_example_is_what_init_writes() -> None:
 def test_the_example_shows_the_defaults() -> None:
     """All but the rig, its power and its networks is what holds without the file, and every key is there."""
     defaults, shown = Settings(), load(EXAMPLE)
-    told = tomllib.loads(EXAMPLE.read_text(encoding="utf-8"))
-    for table in ("daemon", "guards", "limits"):
+    text = EXAMPLE.read_text(encoding="utf-8")
+    told = tomllib.loads(text)
+    told["power"] |= dict.fromkeys(re.findall(r"^# \[power\.(\w+)\]", text, re.MULTILINE))
+    for table in ("daemon", "guards", "limits", "notify", "metrics"):
         assert getattr(defaults, table) == getattr(shown, table)
     for table in ("rig", "power", "daemon", "limits"):
         assert set(type(getattr(defaults, table)).model_fields) == set(told[table])
@@ -247,6 +251,11 @@ def test_the_comments_of_the_example_are_true(written: Callable[[str], Settings]
     assert {"price": str(power.price), "lit": str(power.lit), "idle": str(power.idle)} == told
     assert Settings().guards.pay_back is None
     assert timedelta(hours=24) == written(text.replace("# pay_back", "pay_back")).guards.pay_back
+    head, commented, rest = re.split(r"(?m)^(?=# \[power\.venues)|^(?=\[daemon\])", text)
+    whole = written(head + re.sub(r"(?m)^# ?", "", commented) + rest).power
+    assert Watts.of(250) == whole.draw().at(Venue(NetworkId("nosana"), "rtx-4090"))
+    assert 2 == len(whole.calendar.periods if whole.calendar else ())
+    assert Form() == (whole.series.form() if whole.series else None)
     for variable in re.findall(r"AUTOPILOT_(\w+)", text):
         table, _, key = variable.lower().partition("__")
         assert table in Settings.model_fields

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from autopilot.dashboard.reading import read, read_heartbeat
+from autopilot.dashboard.reading import Reader, read, read_heartbeat
 from autopilot.dashboard.snapshot import DeviceNow, Snapshot, Trend
 from autopilot.errors import StoreError
 from autopilot.model.device import IDLE, DeviceId
@@ -238,3 +238,13 @@ def test_a_database_of_somebody_else_is_refused(tmp_path: Path) -> None:
         read_heartbeat(reader)
 
     assert "\n" not in str(caught.value)
+
+
+def test_a_reader_that_looks_again_forgets_what_has_grown_old(store: Store, path: Path) -> None:
+    """Where nothing was answered for more than a day, there is no trend, and nothing fails."""
+    quote(store, {"akash": "0.40"})
+    with closing(Store.read_only(path)) as looked_at:
+        reader = Reader(looked_at)
+
+        assert [AKASH] == list(reader.read(NOW).market)
+        assert not reader.read(NOW + 30 * HOUR).market

@@ -219,3 +219,14 @@ def test_nothing_heavy_is_loaded(run: Run, tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
 
     assert "set()" == done.stderr.strip()
+
+
+def test_a_spreadsheet_has_units_in_its_columns(run: Run) -> None:
+    """One line a GPU; what is not known is empty, and not zero."""
+    fly()
+    head, first, second = run("--csv").stdout.splitlines()
+
+    assert "id,label,model,venue,since,usd_per_hour,net_usd,target,switch_state,switch_opened_at,fence" == head
+    assert first.startswith("id-0,GPU-0,RTX 4090,akash,20")
+    assert first.endswith(",,0.0,,,,")
+    assert "id-1,GPU-1,H100,idle,,0.0,0.0,,,," == second

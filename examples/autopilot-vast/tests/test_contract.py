@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
-from conftest import KEY, Market, offer
 
 from autopilot.contracts import RateSource
 from autopilot.model.device import Device
 from autopilot.testing.adapters import RateSourceContract
 from autopilot.testing.views import device
+from conftest import KEY, Market, offer
 
 BROKEN: dict[str, Callable[[Market], Any]] = {
     "the answer of the search": lambda market: market.offers.append("offer"),

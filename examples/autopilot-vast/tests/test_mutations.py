@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 from autopilot_vast.adapter import VastSettings, vast
-from conftest import KEY, Market, offer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
@@ -25,6 +24,7 @@ from autopilot.model.device import NetworkId
 from autopilot.model.market import Answer, Quote
 from autopilot.testing.views import START, device
 from autopilot.units import Share, UsdPerHour
+from conftest import KEY, Market, offer
 
 GONE, TWICE, RENAMED = object(), object(), object()
 SHAPES = [None, True, False, [], {}, [[]], {"price": 1}]

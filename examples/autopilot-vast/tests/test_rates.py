@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from autopilot_vast.adapter import Vast
-from conftest import KEY, NOW, Market, offer
 
 from autopilot.errors import NodeFault, Transient
 from autopilot.model.device import Device, DeviceId, NetworkId, Venue
@@ -16,6 +15,7 @@ from autopilot.model.market import Basis, Quote
 from autopilot.model.node import Lease, Observation, Phase
 from autopilot.testing.views import START, device
 from autopilot.units import HOUR
+from conftest import KEY, NOW, Market, offer
 
 
 def quoted(network: Vast, owner: Device | None = None) -> Quote:

@@ -20,7 +20,7 @@ import httpx
 
 from autopilot.clock import SystemClock
 from autopilot.contracts import Adapter
-from autopilot.daemon import rig
+from autopilot.daemon import gpus, rig
 from autopilot.daemon.survey import Survey, survey
 from autopilot.kit.http import Http
 from autopilot.model.device import Device, NetworkId
@@ -214,7 +214,7 @@ class Sky:
     def made(self) -> tuple[dict[NetworkId, Adapter], tuple[Device, ...]]:
         """A rig that was just started."""
         settings = self.settings()
-        devices = rig.simulated_devices(settings.rig.simulated)
+        devices = gpus.simulated_devices(settings.rig.simulated)
         return rig.make_adapters(settings, self.clock, devices, self.closing), devices
 
     def surveys(self, deadline: timedelta = timedelta(seconds=20)) -> Iterator[Survey]:

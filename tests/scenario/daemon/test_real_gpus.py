@@ -188,7 +188,7 @@ def test_a_host_without_a_usable_gpu_is_one_line(host: Host) -> None:
     (line,) = host.flight.log.splitlines()
     assert line.startswith("autopilot: no GPU to fly: GPU-0: the GPU fell off the bus")
     host.says()
-    assert "GPU-0 RTX 4090, GPU-1 RTX 4090" in host.run("init", "new.toml").stdout
+    assert "GPU-0 RTX 4090, GPU-1 RTX 4090" in host.run("init", "new.toml", "--offline").stdout
     checked = host.run("check", "--config", str(host.flight.config))
     assert (0, "mine: RTX 4090: 0.5000 $/h expected (estimate), 0.5000 $/h after power") == (
         checked.returncode,
