@@ -6,12 +6,30 @@ Exit codes: 0 done · 1 something went wrong while running · 2 bad command line
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 
 import typer
 
-from autopilot.cli import backtest, daemon, demo, inspect, rates, status, tune
+from autopilot.cli import (
+    backtest,
+    daemon,
+    demo,
+    doctor,
+    explain,
+    history,
+    init,
+    inspect,
+    ledger,
+    notify,
+    rates,
+    report,
+    status,
+    tune,
+    watch,
+    wishes,
+)
 from autopilot.errors import AutopilotError, ConfigError, StoreError
 
 app = typer.Typer(
@@ -21,9 +39,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (demo, daemon, status, inspect, backtest, tune):
+for module in (demo, daemon, init, doctor, watch, status, explain, history, report, inspect, backtest, tune, wishes):
     module.register(app)
 app.add_typer(rates.app, name="rates")
+app.add_typer(ledger.app, name="ledger")
+app.add_typer(notify.app, name="notify")
 
 
 def main() -> None:
@@ -39,6 +59,11 @@ def main() -> None:
         # The reader of our output has gone, as `head` does; the interpreter must not try to flush what is left.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(0) from None
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        typer.echo(f"autopilot: {error.filename or 'the disk'}: {error.strerror}; free some space, then start again", err=True)
+        raise SystemExit(3) from None
 
 
 def exit_code(error: AutopilotError) -> int:

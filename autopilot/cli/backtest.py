@@ -73,12 +73,15 @@ def backtest(
     config: market.GuardsOption = None,
     json_to: market.JsonOption = None,
     decisions: Annotated[Path | None, typer.Option(help="A folder for NAME.csv: where each device was, hour by hour.")] = None,
+    report: Annotated[Path | None, typer.Option(metavar="FILE.html", help="Write a page of it that needs nothing else.")] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Check the result: no future, the sums, other terms. Exits with 1 where it fails.")
     ] = False,
 ) -> None:
     """Fly strategies through recorded rates with the daemon's own pilot, and compare them with perfect foresight."""
     options.at_least("--noise", noise, 0)
+    if report is not None:
+        _ready(report)
     said: dict[str, object] = {"--start": start, "--end": end, "--gpu": gpu}
     said |= {"--downtime": downtime != "30m", "--fee": fee != "0", "--lag": lag != 1}
     jobs.check(rates, model, setting, {"--noise": noise, "--check": check}, said)
@@ -94,6 +97,8 @@ def backtest(
     terms = replace(terms, power=market.tariff_of(tariff, course))
     result = _fly(str(rates), course, terms, strategies)
     checks = _checked(result, strategies) if check else None
+    if report is not None:
+        _write_page(result, checks, strategies, report)
     _give_out(result, checks, json_to, decisions)
     if checks and not checks.passed:
         raise typer.Exit(1)
@@ -138,6 +143,31 @@ def _flying(hours: int) -> Iterator[Callable[[], None]]:
 
     with counting("flying", hours) as advance:
         yield advance
+
+
+def _ready(out: Path) -> None:
+    from autopilot.report.page import ready
+
+    ready(out)
+
+
+def _write_page(result: Result, checks: Checks | None, strategies: Sequence[NamedStrategy], out: Path) -> None:
+    """With other terms and other leads, which take seconds."""
+    from autopilot.backtest.leads import leads
+    from autopilot.backtest.sensitivity import sensitivity
+    from autopilot.report.flown import Tried, page
+    from autopilot.report.page import write
+
+    course, terms = result.course, result.terms
+    if course.jobs:
+        tried = Tried()
+    else:
+        took = [flight.seconds for flight in result.flights]
+        tried = Tried(
+            checks.sensitivity if checks else sensitivity(course, terms, strategies, took), list(leads(result, strategies)), checks
+        )
+    write(page(result, tried), out)
+    typer.echo(f"{out}: written", err=True)
 
 
 def _give_out(result: Result, checks: Checks | None, json_to: str | None, decisions: Path | None) -> None:
