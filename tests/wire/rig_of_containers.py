@@ -10,6 +10,7 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from docker.errors import NotFound
@@ -174,10 +175,10 @@ class Rig:
 @contextmanager
 def rig_of_containers(folder: Path, random: Random) -> Iterator[Rig]:
     """All of it, and nothing of it afterwards."""
-    (folder / "engine").mkdir()
     with ExitStack() as stack:
         rates = stack.enter_context(running(Rates(random)))
-        own = Engine(folder / "engine")
+        # The engine's sockets lie deep in its folder, and a socket's path has 108 bytes at the most.
+        own = Engine(Path(stack.enter_context(TemporaryDirectory(prefix="engine-", ignore_cleanup_errors=True))))
         own.start()
         stack.callback(own.close)
         with own.client() as client:
