@@ -101,7 +101,7 @@ def test_a_daemon_that_is_gone_and_a_state_file_that_is_held_are_said(state: Pat
     terminal.until(lambda screen: "6 GPUs" in screen)
     ago = (SystemClock().now() - timedelta(minutes=10)).isoformat()
     with closing(sqlite3.connect(state, isolation_level=None)) as writer:
-        writer.execute("UPDATE heartbeat SET at = ?, body = json_set(body, '$.by_hand', json('false'))", (ago,))
+        writer.execute("UPDATE heartbeat SET at = ?, body = json_set(body, '$.by_hand', json('false'), '$.speed', 1.0)", (ago,))
         terminal.until(lambda screen: "not running?" in screen)
         writer.execute("PRAGMA journal_mode = DELETE")
     with closing(sqlite3.connect(state, isolation_level=None)) as writer:

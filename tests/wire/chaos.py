@@ -137,7 +137,7 @@ class Chaos:
         """Every GPU serves where it is paid best, by the journal and by the engine."""
         best = {gpu: max(NETWORKS, key=lambda network: self.rig.rates.paid[network][_name(gpu)]) for gpu in GPUS}
         there = self.flight.rows("SELECT device, network FROM placements WHERE id IN (SELECT max(id) FROM placements GROUP BY device)")
-        moving = self.flight.rows("SELECT 1 FROM switches WHERE state NOT IN ('settled', 'reverted', 'stranded')")
+        moving = self.flight.rows("SELECT 1 FROM switches WHERE state NOT IN ('settled', 'reverted', 'cleared', 'stranded')")
         return not moving and best == dict(there) and sorted((network, gpu) for gpu, network in best.items()) == self.rig.running()
 
 

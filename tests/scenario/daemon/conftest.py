@@ -71,7 +71,8 @@ def read(connection: sqlite3.Connection) -> dict[str, Any]:
         book: connection.execute(f"SELECT {columns} FROM {book} ORDER BY id").fetchall()  # noqa: S608
         for book, columns in APPENDED.items()
     }
-    books["ended"] = dict(connection.execute("SELECT id, state FROM switches WHERE state IN ('settled', 'reverted', 'stranded')"))
+    over = "('settled', 'reverted', 'cleared', 'stranded')"
+    books["ended"] = dict(connection.execute(f"SELECT id, state FROM switches WHERE state IN {over}"))  # noqa: S608
     ledger = "SELECT kind || network || device || hour || ref, micros, amount_nanos FROM ledger"
     books["ledger"] = {key: (span, amount) for key, span, amount in connection.execute(ledger)}
     return books
