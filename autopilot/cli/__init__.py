@@ -51,7 +51,7 @@ def main() -> None:
     try:
         app()
     except AutopilotError as error:
-        typer.echo(f"autopilot: {error}", err=True)
+        _complain(str(error))
         raise SystemExit(exit_code(error)) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None
@@ -62,8 +62,17 @@ def main() -> None:
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
-        typer.echo(f"autopilot: {error.filename or 'the disk'}: {error.strerror}; free some space, then start again", err=True)
+        _complain(f"{error.filename or 'the disk'}: {error.strerror}; free some space, then start again")
         raise SystemExit(3) from None
+
+
+def _complain(words: str) -> None:
+    """One line on stderr. Where that has no room either, the exit code alone says it."""
+    try:
+        typer.echo(f"autopilot: {words}", err=True)
+    except OSError:
+        # As above: what could not be written must not fail once more when the interpreter ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 def exit_code(error: AutopilotError) -> int:

@@ -230,3 +230,12 @@ def test_a_spreadsheet_has_units_in_its_columns(run: Run) -> None:
     assert first.startswith("id-0,GPU-0,RTX 4090,akash,20")
     assert first.endswith(",,0.0,,,,")
     assert "id-1,GPU-1,H100,idle,,0.0,0.0,,,," == second
+
+
+def test_where_nothing_can_be_written_the_exit_code_still_tells(tmp_path: Path) -> None:
+    """The disk that is full may hold the log as well: the code is that of the trouble, and not of what could not be said about it."""
+    with Path("/dev/full").open("wb") as full:
+        command = [sys.executable, "-m", "autopilot", "status", "--state", "missing.db"]
+        done = subprocess.run(command, cwd=tmp_path, stderr=full, check=False)
+
+    assert 3 == done.returncode
