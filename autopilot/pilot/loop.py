@@ -125,7 +125,7 @@ class Pilot:
             self._poller.fresh = True
         if self._learning.wanted and not self._poller.waits:
             now = self._world.clock.now()
-            self._viewer.entries(self._poller.usable(now), self._register.placements)
+            self._viewer.note_costs(self._poller.usable(now), self._register.placements)
             self._learning.begin(self._poller.record, now)
         if self._learning.take():
             self._poller.fresh = True

@@ -34,7 +34,8 @@ class Viewer:
         closed: Collection[tuple[Venue, DeviceId]] = (),
     ) -> View:
         """All of it, but for the venues that are closed to a device. A device that cannot say what leaving costs is fixed too."""
-        known = self.entries(quotes, placements)
+        known = self._entries(quotes, placements)
+        self._record.enter(dearest(known, self._devices))
         entries = {key: cost for key, cost in known.items() if key not in closed or placements[key[1]].venue == key[0]}
         leaving = {device: self._costs.exit(placement) for device, placement in placements.items()}
         exits = {device: cost for device, cost in leaving.items() if cost is not None}
@@ -51,16 +52,18 @@ class Viewer:
             frozenset(fixed) | (leaving.keys() - exits.keys()),
         )
 
-    def entries(
+    def note_costs(self, quotes: Mapping[tuple[Venue, DeviceId], Answer], placements: Mapping[DeviceId, Placement]) -> None:
+        """Tell the record what arriving costs now, where no view is made."""
+        self._record.enter(dearest(self._entries(quotes, placements), self._devices))
+
+    def _entries(
         self, quotes: Mapping[tuple[Venue, DeviceId], Answer], placements: Mapping[DeviceId, Placement]
     ) -> dict[tuple[Venue, DeviceId], EntryCost]:
-        """What arriving costs, wherever anything is known of it; the record is told as well."""
+        """What arriving costs, wherever anything is known of it."""
         venues = {venue for venue, _ in quotes} | {IDLE} | {placement.venue for placement in placements.values()}
         costs = {
             (venue, device.id): self._costs.entry(device, venue, placements[device.id].venue)
             for venue in sorted(venues)
             for device in self._devices
         }
-        entries = {key: cost for key, cost in costs.items() if cost is not None}
-        self._record.enter(dearest(entries, self._devices))
-        return entries
+        return {key: cost for key, cost in costs.items() if cost is not None}
