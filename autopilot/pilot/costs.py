@@ -39,7 +39,8 @@ class Costs:
         key = (venue, device.model)
         gone = _NO_TIME if source == venue else self._timing.waits[source, device.model].typical(_NO_TIME)
         ramp = self._timing.ramps[key].typical(word.ramp) if word.ramp else _NO_TIME
-        return replace(word, boot=self._timing.boots[key].typical(word.boot) + gone, ramp=ramp)
+        boot = self._timing.boots[key].typical(word.boot) + gone
+        return word if boot == word.boot and ramp == word.ramp else replace(word, boot=boot, ramp=ramp)
 
     def exit(self, placement: Placement) -> ExitCost | None:
         """What leaving costs, given what was last seen."""

@@ -104,8 +104,9 @@ class Realiser:
 def _shares(start: datetime, end: datetime) -> Iterator[tuple[datetime, float]]:
     """The hours of a span, each with the share of the span that is in it."""
     hour = hour_start(start)
-    if start == end:
+    if end <= hour + HOUR:
         yield hour, 1.0
+        return
     while hour < end:
         yield hour, (min(hour + HOUR, end) - max(hour, start)) / (end - start)
         hour += HOUR
