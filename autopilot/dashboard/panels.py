@@ -44,6 +44,7 @@ _LEAST_MONEY, _MOST_MONEY = 44, 58
 """Bounds of the width of the money."""
 _GAUGE = _DRAWS[1]
 _MOST_ALERTS = 3
+_ALERT_LINES = 2
 _LEAST_WORDS = 40
 """The width of the sentences below which the GPUs' own figures are left out."""
 
@@ -90,7 +91,7 @@ class Screen:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         snapshot, width = self.snapshot, options.max_width
-        alerts = [Text(f" ! {plain(each)}", "bold red", no_wrap=True, overflow="ellipsis") for each in self.alerts[:_MOST_ALERTS]]
+        alerts = list(_alerts(console, self.alerts, width))
         fit = _fit(len(snapshot.devices), len(snapshot.market), (options.height or console.height) - len(alerts))
         palette = _palette(snapshot)
         money_width = min(_MOST_MONEY, max(_LEAST_MONEY, 2 + width * 2 // 5))
@@ -107,6 +108,13 @@ class Screen:
         if fit.log:
             yield _log(snapshot, palette, fit.log - 2)
         yield ends(Text(f" {plain(snapshot.state)}", QUIET), Text(f"{self.footer} ", QUIET), width)
+
+
+def _alerts(console: Console, alerts: Sequence[str], width: int) -> Iterator[Text]:
+    """What a person must know, each to its end where that takes no more than a few lines: the remedy stands last."""
+    for each in alerts[:_MOST_ALERTS]:
+        for index, line in enumerate(Text(plain(each), "bold red").wrap(console, width - 3)[:_ALERT_LINES]):
+            yield Text.assemble(("   " if index else " ! ", "bold red"), line)
 
 
 def _palette(snapshot: Snapshot) -> Palette:

@@ -96,21 +96,26 @@ def test_a_person_walks_through_the_dashboard(terminal: Terminal) -> None:
     terminal.until(lambda screen: "ended with 0" in screen)
 
 
+def _words(screen: str) -> str:
+    """What is written on it, wherever the lines break."""
+    return " ".join(screen.split())
+
+
 def test_a_daemon_that_is_gone_and_a_state_file_that_is_held_are_said(state: Path, terminal: Terminal) -> None:
     """The picture stays, with the trouble on top of it, until it is over."""
     terminal.until(lambda screen: "6 GPUs" in screen)
     ago = (SystemClock().now() - timedelta(minutes=10)).isoformat()
     with closing(sqlite3.connect(state, isolation_level=None)) as writer:
         writer.execute("UPDATE heartbeat SET at = ?, body = json_set(body, '$.by_hand', json('false'), '$.speed', 1.0)", (ago,))
-        terminal.until(lambda screen: "not running?" in screen)
+        terminal.until(lambda screen: "not running?" in _words(screen))
         writer.execute("PRAGMA journal_mode = DELETE")
     with closing(sqlite3.connect(state, isolation_level=None)) as writer:
         writer.execute("ALTER TABLE heartbeat RENAME TO gone")
-        screen = terminal.until(lambda screen: "no state file" in screen)
+        screen = terminal.until(lambda screen: "no state file" in _words(screen))
         writer.execute("ALTER TABLE gone RENAME TO heartbeat")
 
     assert "6 GPUs" in screen
-    terminal.until(lambda screen: "no state file" not in screen)
+    terminal.until(lambda screen: "no state file" not in _words(screen))
 
 
 def test_without_a_terminal_one_frame_is_printed_when_asked_for(state: Path) -> None:
