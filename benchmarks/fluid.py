@@ -138,7 +138,8 @@ def fly(sky: Sky, downtime: float, way: Way, stay: Floats | None = None) -> floa
         if busy == 0:
             election = accounts.elect(experts, entry, _on_offer(decided[row], shown[row - 1]), here)
             target = election.target if way.guarded else election.wish
-            if target != here and not (way.guarded and sky.brakes(row - 1, entry, (here, target), accounts.ahead(experts))):
+            doubted = target != here and way.guarded and election.foreseen
+            if target != here and not (doubted and sky.brakes(row - 1, entry, (here, target), accounts.ahead(experts))):
                 here, came = target, row
                 busy = int(np.ceil(max(downtime, stay[here - 1]) if here else downtime))
         busy, lit = max(busy - 1, 0), min(max(row + 1 - came - downtime, 0.0), 1.0)

@@ -82,7 +82,14 @@ class Accounts:
         votes = count(table, books.weights, here)
         wish = elected(votes, here)
         target = guard(wish, panel.base, fares, books) if self.rows >= OPENED else wish
-        return Election(votes, int(wish), int(target), bool(books.scalars[1]))
+        guarded = bool(books.scalars[1])
+        return Election(votes, int(wish), int(target), guarded, foreseen=not guarded and self._without_plans(panel, table, here) == here)
+
+    def _without_plans(self, panel: Panel, table: Targets, here: int) -> int:
+        """Where the other experts would go, had only they a voice; here where they have none."""
+        others = np.where(np.isfinite(panel.horizon), 0.0, self.weights)
+        heard = others.sum()
+        return int(elected(count(table, others / heard, here), here)) if heard > 0 else here
 
     def ahead(self, panel: Panel) -> float:
         """Hours that the plans look ahead, by their weight."""
@@ -108,6 +115,8 @@ class Election:
     """Where to go: the wish, or where the base rule is."""
     guarded: bool
     """Whether the base rule is followed."""
+    foreseen: bool
+    """Whether to leave rests on the forecast: without the plans nobody would."""
 
 
 class Fares(NamedTuple):

@@ -151,7 +151,7 @@ class _Answer:
             return bound
         lead, stay = self._mean(target) - self._mean(ballot.place), self._stay()
         cost, worst = self.engine.entry.paid(target, self._mean(target)), f"{self.low.mean(0, target, stay):.4g} $/h"
-        if self._braked(target):
+        if self.election.foreseen and self._braked(target):
             why = f"the low end of its forecast, {worst}, would not pay a switch of {cost:.3g} $"
             return Choice(ballot.here, f"stay at {self._place(ballot.place)}; {self._votes()}; {self._place(target)} draws most, but {why}")
         back = f", paid back in {cost / lead:.3g} h" if lead > 0 else ""

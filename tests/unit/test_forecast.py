@@ -15,7 +15,9 @@ from autopilot.model.power import Draw, PowerPrice
 from autopilot.model.view import View
 from autopilot.testing.views import MODEL, START, device, venue, view
 from autopilot.units import HOUR, Usd, UsdPerHour, UsdPerKwh, Watts
+from autopilot_strategies.accounts import Accounts
 from autopilot_strategies.engine import Engine
+from autopilot_strategies.experts import panel
 from autopilot_strategies.forecast import Forecast, Levels, entry_of
 from autopilot_strategies.forecasting import Forecaster
 from autopilot_strategies.hours import Span, hour_of
@@ -135,6 +137,18 @@ class TestBrake:
         losing = TestPlans.outlook([-0.1])
 
         assert not braked(losing, losing, entry, (1, 0), 20.0)
+
+    @pytest.mark.parametrize(("leaving", "foreseen"), [("plans", True), ("others", False), ("everybody", False)])
+    def test_it_holds_only_what_rests_on_the_forecast(self, leaving: str, foreseen: bool) -> None:  # noqa: FBT001
+        """A forecast that nobody believes any more holds back no move that the other experts make without it."""
+        experts = panel()
+        plans = np.isfinite(experts.horizon)
+        gone = {"plans": plans, "others": ~plans, "everybody": np.full(len(plans), fill_value=True)}[leaving]
+        table = np.where(gone[:, None], 2, np.arange(3)).astype(np.int16)
+        entry = Entry(np.array([0.0, 4.0, 4.0]), np.zeros(3), np.zeros(3))
+        election = replace(Accounts.start(experts), weights=experts.prior).elect(experts, entry, table, 1)
+
+        assert (2, foreseen) == (election.wish, election.foreseen)
 
 
 class TestHours:
