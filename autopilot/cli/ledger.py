@@ -27,13 +27,13 @@ app = typer.Typer(
     help="What was earned, reported and paid, and what it cost; add payouts, export for the tax office.", rich_markup_mode=None
 )
 
-_SinceOption = Annotated[str | None, typer.Option(help="From this instant on, ISO 8601 with zone.")]
-_UntilOption = Annotated[str | None, typer.Option(help="Up to this instant, exclusive.")]
+_SinceOption = Annotated[str | None, typer.Option(help="From this time on: ISO 8601 with its zone.")]
+_UntilOption = Annotated[str | None, typer.Option(help="Up to this time, exclusive: ISO 8601 with its zone.")]
 _ReportedFlag = Annotated[bool, typer.Option("--reported", help="The network says that it owes this; it is not paid yet.")]
 _MONEY = ("accrued", "reported", "paid", "power", "fees", "net")
 COLUMNS = (
     *("network", "accrued_usd", "reported_usd", "paid_usd", "power_usd", "fees_usd", "net_usd", "net_is_of", "dark_hours"),
-    *("payouts", "token", "token_amount", "token_usd_then", "token_usd_now", "token_price_as_of"),
+    *("payouts", "token", "token_is", "token_amount", "token_usd_then", "token_usd_now", "token_price_as_of"),
 )
 _FILE = ("network", "amount_usd", "at", "ref", "token", "token_amount")
 
@@ -71,9 +71,9 @@ def ledger(
 @app.command("add")
 def add(
     network: Annotated[str, typer.Argument(help="The network that paid.")],
-    amount: Annotated[str, typer.Argument(help="USD at the time.")],
+    amount: Annotated[str, typer.Argument(help="What it was worth at the time, in USD.")],
     *,
-    at: Annotated[str, typer.Option(help="When, ISO 8601 with zone.")],
+    at: Annotated[str, typer.Option(help="When it was paid: ISO 8601 with its zone.")],
     ref: Annotated[str | None, typer.Option(help="The transaction's hash, or whatever names the payout.")] = None,
     token: Annotated[str | None, typer.Option(help="What it was paid in, e.g. '12.5 NOS'.")] = None,
     reported: _ReportedFlag = False,
@@ -204,6 +204,7 @@ def _row(each: Account, prices: Mapping[tuple[str, str], TokenPrice | None]) -> 
         "dark_hours": each.dark.total_seconds() / 3600,
         "payouts": each.payouts,
         "token": [paid.token for paid in each.tokens],
+        "token_is": [paid.kind.value for paid in each.tokens],
         "token_amount": [str(paid.amount) for paid in each.tokens],
         "token_usd_then": [float(paid.usd_then) for paid in each.tokens],
         "token_usd_now": [price and float(price.usd * paid.amount) for price, paid in zip(now, each.tokens, strict=True)],
@@ -220,6 +221,7 @@ def _show(every: Sequence[Account], prices: Mapping[tuple[str, str], TokenPrice 
     from rich.console import Console
 
     from autopilot.cli.tables import table
+    from autopilot.dashboard.marks import QUIET
     from autopilot.dashboard.words import plain
 
     if not every:
@@ -231,7 +233,7 @@ def _show(every: Sequence[Account], prices: Mapping[tuple[str, str], TokenPrice 
         money.add_row(*_cells(each))
     console.print(money)
     for line in (*_tokens(every, prices), "net: paid, or where no payout is known accrued (~), less power and fees"):
-        console.print(line, style="bright_black", markup=False)
+        console.print(line, style=QUIET, markup=False)
     if known:
         names = ("paid/quoted", "95 %", "hours", "counted as")
         ratios = table("What was paid of what was quoted for the same hours", "venue", "GPU", *names, figures=names)
@@ -262,7 +264,7 @@ def _cells(each: Account) -> Iterator[Text]:
 
 
 def _tokens(every: Sequence[Account], prices: Mapping[tuple[str, str], TokenPrice | None]) -> Iterator[str]:
-    """What was paid in tokens or credits: then, and at today's price."""
+    """What was paid or reported in tokens or credits: then, and at the newest price on record."""
     from autopilot.dashboard.words import money, plain
 
     for each in every:
@@ -273,4 +275,4 @@ def _tokens(every: Sequence[Account], prices: Mapping[tuple[str, str], TokenPric
                 if price is None
                 else (f"{money(price.usd * paid.amount)} $ at the price of {price.as_of:%Y-%m-%d %H:%M} UTC")
             )
-            yield plain(f"{each.network}: {paid.amount:f} {paid.token} were {money(paid.usd_then)} $ when paid; {now}")
+            yield plain(f"{each.network}: {paid.amount:f} {paid.token} were {money(paid.usd_then)} $ when {paid.kind}; {now}")

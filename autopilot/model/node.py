@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
 from autopilot.model.device import DeviceId, Venue
-from autopilot.units import Usd, UsdPerHour
+from autopilot.units import Usd, UsdPerHour, divide_rounded
+
+_TOKEN_PART = Decimal("1e-9")
 
 
 class Phase(StrEnum):
@@ -113,12 +116,13 @@ class NativeAmount:
 
 @dataclass(frozen=True, slots=True)
 class Payout:
-    """Money that a network says it paid for a span of work."""
+    """Money that a network says it paid, or owes, for a span of work."""
 
     id: str
-    """Unique within the network, and the same whenever it is asked for again."""
+    """Unique within the network, and the same whenever it is asked for again: what was reported is paid under the id of the report."""
     venue: Venue
     device: DeviceId
+    """Empty where nobody tells which device it was paid for."""
     start: datetime
     end: datetime
     amount: Usd
@@ -131,3 +135,19 @@ class Payout:
     def span(self) -> timedelta:
         """The length of the work that it pays for."""
         return self.end - self.start
+
+    def among(self, devices: Sequence[DeviceId]) -> Sequence[Payout]:
+        """A part for each device, all alike but for the first, which has what is left over. Of several, each has an id of its own.
+
+        They add up to the whole, to the nano-dollar and to the last digit of the token.
+        """
+        count = len(devices)
+        usd = Usd(divide_rounded(self.amount.count, count))
+        tokens = (self.native.amount / count).quantize(_TOKEN_PART) if self.native else Decimal(0)
+        parts = []
+        for number, device in enumerate(devices):
+            own = usd if number else self.amount - usd * (count - 1)
+            native = self.native and replace(self.native, amount=tokens if number else self.native.amount - tokens * (count - 1))
+            ident = f"{self.id}/{device}" if count > 1 else self.id
+            parts.append(replace(self, id=ident, device=device, amount=own, native=native))
+        return parts

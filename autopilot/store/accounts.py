@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
@@ -23,12 +23,14 @@ _WITHIN = f"FROM ledger WHERE {_AT} >= ? AND {_AT} < ?"
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """What was paid in one token, or in a network's credits."""
+    """What was paid, or reported, in one token or in a network's credits."""
 
     token: str
     amount: Decimal
     usd_then: Usd
     """At the price of each payout's time."""
+    kind: Kind = Kind.PAID
+    """Paid or reported. What was reported may have been paid since, and then stands under both."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ class _Sum(NamedTuple):
 
 class _Paid(NamedTuple):
     refs: list[str]
-    tokens: dict[str, Tokens]
+    tokens: dict[tuple[Kind, str], Tokens]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,17 +85,21 @@ class Span:
     start: datetime | None = None
     end: datetime | None = None
 
-    def stamps(self) -> tuple[str, str]:
-        """As the store compares them."""
-        return stamp(self.start) if self.start else "", stamp(self.end) if self.end else "~"
+    def rows(self) -> tuple[str, tuple[str, ...]]:
+        """Those of the ledger, with the instants that they are compared with. Of all of them, none is."""
+        if self.start is None and self.end is None:
+            return "FROM ledger WHERE true", ()
+        return _WITHIN, (stamp(self.start) if self.start else "", stamp(self.end) if self.end else "~")
 
 
 def accounts(store: Store, span: Span, *, daily: bool = False) -> list[Account]:
     """One for each network, or for each day and network, in this order."""
     day = f"substr({_AT}, 1, 10)" if daily else "''"
+    within, stamps = span.rows()
+    # Without the day, these are groups in the order of the rows themselves: a year of them is then summed up as it is read.
     rows = store.connection.execute(
-        f"SELECT {day}, network, kind, sum(amount_nanos), sum(micros), count(*) {_WITHIN} GROUP BY kind, network, 1",
-        span.stamps(),
+        f"SELECT {day}, network, kind, sum(amount_nanos), sum(micros), count(*) {within} GROUP BY kind, network{', 1' if daily else ''}",
+        stamps,
     )
     sums: dict[tuple[str, str], dict[Kind, _Sum]] = defaultdict(dict)
     for at, network, kind, nanos, micros, count in rows:
@@ -122,32 +128,37 @@ def _account(key: tuple[str, str], sums: Mapping[Kind, _Sum], paid: _Paid) -> Ac
 
 def _paid(store: Store, span: Span, day: str, *, refs: bool) -> dict[tuple[str, str], _Paid]:
     """The payouts one by one, where their ids are wanted, or else those in tokens: a year has tens of thousands."""
+    which = "(kind = 'paid' OR token IS NOT NULL)" if refs else "token IS NOT NULL"  # of the latter there is an index
+    within, stamps = span.rows()
     rows = store.connection.execute(
-        f"SELECT {day}, network, ref, amount_nanos, token, token_amount {_WITHIN}"
-        f" AND kind = 'paid' AND (? OR token IS NOT NULL) ORDER BY \"end\", ref",
-        (*span.stamps(), refs),
+        f'SELECT {day}, network, kind, ref, amount_nanos, token, token_amount {within} AND {which} ORDER BY kind, "end", ref', stamps
     )
     found: dict[tuple[str, str], _Paid] = {}
-    for at, network, ref, nanos, token, amount in rows:
-        own = found.setdefault((at, network), _Paid([], {}))
-        if refs:
+    for at, network, name, ref, nanos, token, amount in rows:
+        own, kind = found.setdefault((at, network), _Paid([], {})), Kind(name)
+        if refs and kind is Kind.PAID:
             own.refs.append(ref)
         if token is not None:
-            known = own.tokens.get(token, Tokens(token, Decimal(0), Usd(0)))
-            own.tokens[token] = Tokens(token, known.amount + Decimal(amount), known.usd_then + Usd(nanos))
+            known = own.tokens.get((kind, token), Tokens(token, Decimal(0), Usd(0), kind))
+            own.tokens[kind, token] = replace(known, amount=known.amount + Decimal(amount), usd_then=known.usd_then + Usd(nanos))
     return found
 
 
 @dataclass(frozen=True, slots=True)
 class TokenPrice:
-    """The newest price of a token that came with a quote."""
+    """The newest price of a token that is on record."""
 
     usd: Decimal
     as_of: datetime
 
 
 def newest_price(store: Store, network: str, token: str) -> TokenPrice | None:
-    """None where no quote of the network was in this token."""
+    """From the network's quotes and payouts in this token; None where there was none."""
+    known = [price for price in (_quoted(store, network, token), _paid_at(store, network, token)) if price is not None]
+    return max(known, key=lambda price: price.as_of, default=None)
+
+
+def _quoted(store: Store, network: str, token: str) -> TokenPrice | None:
     rows = store.connection.execute(
         "SELECT detail FROM quotes WHERE network = ? AND detail LIKE '%\"native\"%' ORDER BY id DESC LIMIT 100", (network,)
     )
@@ -156,3 +167,11 @@ def newest_price(store: Store, network: str, token: str) -> TokenPrice | None:
         if name == token:
             return TokenPrice(Decimal(usd), instant(as_of))
     return None
+
+
+def _paid_at(store: Store, network: str, token: str) -> TokenPrice | None:
+    row = store.connection.execute(
+        'SELECT usd_per_token, "end" FROM ledger WHERE kind IN (?, ?) AND network = ? AND token = ? ORDER BY "end" DESC LIMIT 1',
+        (Kind.PAID, Kind.REPORTED, network, token),
+    ).fetchone()
+    return row and TokenPrice(Decimal(row[0]), instant(row[1]))

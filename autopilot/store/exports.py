@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 from autopilot.errors import DataError
 from autopilot.store.accounts import Account, Span, accounts
+from autopilot.store.ledger import Kind
 from autopilot.store.raterow import OPTIONAL, REQUIRED, RateRow, zulu
 from autopilot.store.rates import VENUE
 from autopilot.store.schema import instant, stamp, store_errors
@@ -116,7 +117,8 @@ def export_ledger(store: Store, out: Path, span: Span) -> int:
 
 def _account(row: Account) -> tuple[str, ...]:
     money = (_number(each) for each in (row.accrued, row.reported, row.paid, row.power, row.fees))
-    tokens = zip(*((each.token, f"{each.amount:f}", _number(each.usd_then)) for each in row.tokens), strict=True)
+    paid = [each for each in row.tokens if each.kind is Kind.PAID]
+    tokens = zip(*((each.token, f"{each.amount:f}", _number(each.usd_then)) for each in paid), strict=True)
     native = tuple("; ".join(texts) for texts in tokens) or ("", "", "")
     return row.day, row.network, *money, f"{row.dark / HOUR:.4f}", *native, str(row.payouts), " ".join(row.refs)
 

@@ -26,11 +26,12 @@ from autopilot.kit.tokens import TokenPrice, Tokens
 from autopilot.model.device import Device, DeviceId, NetworkId, Venue
 from autopilot.model.market import Answer, Quote, Working
 from autopilot.sim.clock import SimClock
-from autopilot.units import UsdPerHour
+from autopilot.units import Usd, UsdPerHour
 from autopilot_adapters.akash.adapter import AkashSettings, akash
 from autopilot_adapters.akash.names import wanted
+from autopilot_adapters.akash.payouts import DayPayouts
 from autopilot_adapters.akash.rates import Heard, Own, Terms, answer
-from autopilot_adapters.akash.wire import days, earnings, gpu_rows, leases, provider
+from autopilot_adapters.akash.wire import Console, Earnings, days, earnings, gpu_rows, leases, provider
 
 NOW = datetime(2026, 7, 17, 20, 7, tzinfo=UTC)
 VENUE = Venue(NetworkId("akash"))
@@ -210,6 +211,31 @@ def test_no_mutation_breaks_the_adapter(mutation: Mutation) -> None:
 
         assert all(each.rate is None or UsdPerHour(0) <= each.rate <= MOST for each in past)
         check(mutation, network.quotes(RIG), HONEST)
+
+
+@settings(max_examples=2000, derandomize=True, database=None)
+@given(mutation=mutations("provider-earnings"))
+def test_no_mutation_makes_money_of_a_day(mutation: Mutation) -> None:
+    """What is owed adds up to the dollars that the answer tells, less at most AKT whose price nobody told; or it is an error."""
+    with allowed():
+        sums = parsed("provider-earnings", mutation.applied())
+        payouts = DayPayouts(VENUE, SimClock(NOW), _Told(sums), OURS, [device.id for device in RIG]).payouts(NOW - timedelta(days=1))
+        owed = float(sum((each.amount for each in payouts), Usd(0)))
+
+        assert {False} == {each.settled for each in payouts}
+        assert all(each.native and each.native.usd_per_token > 0 for each in payouts)
+        assert owed == pytest.approx(float(sums.usd if sums.usd_per_akt else sums.act), rel=1e-6, abs=1e-6)
+        assert len(payouts) == len(RIG) * (2 if sums.usd_per_akt else 1)
+
+
+class _Told(Console):
+    """A console that says the same of every day."""
+
+    def __init__(self, sums: Earnings) -> None:
+        self._sums = sums
+
+    def earnings(self, address: str, first: datetime, end: datetime) -> Earnings:  # noqa: ARG002
+        return self._sums
 
 
 @contextmanager

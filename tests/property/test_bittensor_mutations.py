@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -28,6 +29,7 @@ from autopilot_adapters.bittensor.codec import NOW as TIME
 from autopilot_adapters.bittensor.codec import fee_rate, of_subnet
 from autopilot_adapters.bittensor.epochs import EpochMeter
 from autopilot_adapters.bittensor.lium import read_capacity, read_machines
+from autopilot_adapters.bittensor.payouts import EpochPayouts
 from autopilot_adapters.bittensor.settings import LiumSettings, MinerSettings
 from autopilot_adapters.bittensor.taostats import Taostats
 from autopilot_adapters.bittensor.wire import Subnet, Wanted
@@ -223,6 +225,26 @@ def test_no_state_of_the_chain_breaks_the_adapter(mutation: Mutation) -> None:
     """In any item, at either block, and in the answers around them."""
     last = mutation.steps[-1] if mutation.steps[0] in {"state", "before"} else mutation.steps[0]
     judged(MINED, lambda: mined(mutated(SAID, mutation)), {LABELS.get(str(last), str(last))})
+
+
+@settings(max_examples=2000, derandomize=True)
+@given(changes(SAID))
+def test_no_state_of_the_chain_makes_money_of_an_epoch(mutation: Mutation) -> None:
+    """What is told of an epoch is worth its alpha at the pool's price, no more than any rate may be, and over before it was looked at."""
+    with suppress(Transient):
+        subnet = chain._Reading("bittensor", Told(mutated(SAID, mutation)), "a test", W.NOW).subnets([OURS])[0]
+        if subnet is None:
+            return
+        sight = miner_rates.Sighting(subnet, EpochMeter("bittensor").measure(subnet), TAO, W.NOW)
+        source = EpochPayouts(VENUE.network, [MinerSettings(netuid=4, uid=0)], [each.id for each in RIG], lambda _: sight)
+        payouts = source.payouts(W.NOW - 365 * 24 * HOUR)
+        alpha = sum(each.native.amount for each in payouts if each.native)
+
+        assert len(payouts) in {0, len(RIG)}
+        assert all(each.end <= subnet.look.at and not each.settled for each in payouts)
+        assert not payouts or subnet.miner
+        assert not payouts or alpha == (subnet.miner.emission if subnet.miner else 0)
+        assert sum(float(each.amount) for each in payouts) <= float(MOST) * float(sight.epoch.hours)
 
 
 TABLES = {"taostats/metagraph": 0, "taostats/dtao/pool": 0, "taostats/subnet": 0}

@@ -10,6 +10,7 @@ import copy
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from random import Random
 from runpy import run_path
@@ -238,6 +239,38 @@ def test_a_spoilt_answer_beside_the_rate_does_no_harm(part: str, random: Random)
     """As many of those that are asked beside it or in its place."""
     for _ in range(SPOILT):
         check(part, random)
+
+
+def finished() -> dict[str, Any]:
+    """Jobs of our node that are over."""
+    end = int(W.NOW.timestamp())
+    times = [{"timeStart": end - number * 7200, "timeEnd": end - number * 7200 + 3600, "timeout": 7200} for number in range(1, 4)]
+    pay = {"market": W.COMMUNITY, "price": 318, "usdRewardPerHour": 0.34934717}
+    return {"jobs": [{"address": W.key(number), **pay, **each} for number, each in enumerate(times)], "totalJobs": 3}
+
+
+JOBS = finished()
+
+
+@settings(max_examples=100, derandomize=True)
+@given(st.randoms(use_true_random=True))
+def test_a_spoilt_list_of_jobs_makes_no_money(random: Random) -> None:
+    """A thousand mutations: a payout is worth its NOS at the price of its time, for no longer than its job; or it is an error."""
+    places_of_jobs = list(places(JOBS))
+    for _ in range(SPOILT):
+        nosana = copy.copy(TRUE)
+        nosana.history = spoil(JOBS, random.choice(places_of_jobs), random)
+        wire: Any = Wire(nosana, {})
+        clock = SimClock(W.NOW)
+        with suppress(Transient, Refused), TemporaryDirectory() as folder:
+            kit = Kit(NetworkId("nosana"), clock, RIG, Path(folder), wire, Tokens(wire, clock))
+            source = nosana_network(NosanaSettings(nodes={"GPU-0": W.OURS}), kit).payouts
+
+            assert source
+            for each in source.payouts(W.NOW - timedelta(days=1)):
+                assert 0 <= float(each.amount) <= 1000 * (each.span / timedelta(hours=1)) + 1e-6
+                worth = each.native and float(each.native.amount * each.native.usd_per_token)
+                assert worth is None or worth == pytest.approx(float(each.amount), rel=1e-3, abs=1e-6)
 
 
 @pytest.mark.parametrize("part", PARTS)

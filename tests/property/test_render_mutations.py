@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -15,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from autopilot.errors import Transient
+from autopilot.kit.http import Reply
 from autopilot.kit.reading import Field
 from autopilot.kit.tokens import TokenPrice
 from autopilot.model.device import Device, DeviceId, NetworkId
@@ -25,6 +27,7 @@ from autopilot_adapters.render.frames import Frames
 from autopilot_adapters.render.names import plain
 from autopilot_adapters.render.settings import RenderSettings
 from autopilot_adapters.render.stats import Known
+from autopilot_adapters.render.transfers import MINT, Solana
 from autopilot_adapters.render.wire import closed_epochs
 
 RENDER = NetworkId("render")
@@ -229,3 +232,53 @@ def test_a_name_in_one_spelling_stays_as_it_is(model: str) -> None:
     once = plain(model)
 
     assert once == plain(once)
+
+
+TRANSFER = {
+    "blockTime": 1,
+    "meta": {
+        "err": None,
+        "preTokenBalances": [{"mint": MINT, "owner": "payer", "uiTokenAmount": {"amount": "50000000000"}}],
+        "postTokenBalances": [
+            {"mint": MINT, "owner": "payer", "uiTokenAmount": {"amount": "47950000000"}},
+            {"mint": MINT, "owner": "ours", "uiTokenAmount": {"amount": "2050000000"}},
+        ],
+    },
+}
+ALL_OF_IT = [path for path in paths(TRANSFER) if path]
+
+
+class Endpoint:
+    """A client whose every answer is one transaction."""
+
+    network = RENDER
+
+    def __init__(self, said: Any) -> None:
+        self._said = said
+
+    def post(self, url: str, body: Any, **_: Any) -> Reply:  # noqa: ARG002
+        return Reply({"result": self._said}, NOW, url, 200)
+
+
+@MUCH
+@given(st.data())
+def test_a_changed_transfer_makes_no_money(data: st.DataObject) -> None:
+    """It is an amount of RENDER that there can be, or none, or an error of ours."""
+    *way, last = data.draw(st.sampled_from(ALL_OF_IT))
+    said = deepcopy(TRANSFER)
+    holder: Any = said
+    for step in way:
+        holder = holder[step]
+    _change(data.draw, holder, last)
+    client: Any = Endpoint(said)
+    with suppress(Transient):
+        gained = Solana(client, "https://rpc.test").received("tx", "ours", ["payer"])
+
+        assert gained is None or 0 < gained <= Decimal(10**9)
+
+
+def test_the_unchanged_transfer_is_pay() -> None:
+    """Else nothing above would be changed."""
+    client: Any = Endpoint(TRANSFER)
+
+    assert Decimal("20.5") == Solana(client, "https://rpc.test").received("tx", "ours", ["payer"])

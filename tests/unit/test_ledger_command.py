@@ -6,6 +6,7 @@ import csv
 import json
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -15,10 +16,10 @@ from typer.testing import CliRunner, Result
 
 from autopilot.cli import ledger
 from autopilot.errors import ConfigError, DataError, StoreError
-from autopilot.model.device import IDLE, DeviceId
+from autopilot.model.device import IDLE, DeviceId, Venue
 from autopilot.model.market import Basis, NativePrice, Quote
 from autopilot.model.node import NativeAmount, Payout
-from autopilot.store.accounts import Span, accounts
+from autopilot.store.accounts import Span, accounts, newest_price
 from autopilot.store.ledger import Entry, Kind
 from autopilot.store.store import Store
 from autopilot.testing.views import MODEL, START, venue
@@ -129,6 +130,28 @@ def test_a_table_says_so_in_words(run: Run) -> None:
     assert max(map(len, lines)) <= 80
 
 
+def test_reported_tokens_have_their_worth_of_then_and_now(run: Run, store: Store) -> None:
+    """Apart from the paid ones, at the newest price on record, be it a quote's or a payout's. What was paid since is not added up."""
+    owed = payout("tx3", "nosana", "1.20", 60, "4", settled=False)
+    with store.atomic():
+        store.ledger.paid([owed, replace(owed, settled=True)])
+    told = next(each for each in json.loads(run("--json").stdout)["networks"] if each["network"] == "nosana")
+
+    assert (1.2, 4.7, 4.7) == (told["reported_usd"], told["paid_usd"], told["net_usd"])
+    assert (["paid", "reported"], ["12", "4"], [4.7, 1.2]) == (told["token_is"], told["token_amount"], told["token_usd_then"])
+    assert ([3.6, 1.2], {"2026-01-03T13:00:00+00:00"}) == (
+        [round(each, 9) for each in told["token_usd_now"]],
+        set(told["token_price_as_of"]),
+    )
+    assert "nosana: 4 NOS were 1.20 $ when reported; 1.20 $ at the price of 2026-01-03 13:00 UTC" in " ".join(run().stdout.split())
+
+
+def test_a_token_without_a_price_on_record_is_not_worth_nothing(store: Store) -> None:
+    """Another network's token of the same name tells nothing about it."""
+    assert None is newest_price(store, "akash", "NOS")
+    assert None is newest_price(store, "nosana", "AKT")
+
+
 def test_json_and_csv_name_their_units(run: Run) -> None:
     """What is not known is null, or empty."""
     networks = {each["network"]: each for each in json.loads(run("--json").stdout)["networks"]}
@@ -175,6 +198,18 @@ def test_what_a_person_adds_hides_no_payout_of_the_network(run: Run, store: Stor
     assert START + 24 * HOUR == store.ledger.last_payout("nosana")
     assert None is store.ledger.last_payout("akash")
     assert [Usd.of("2.10")] == [each.reported for each in accounts(store, Span()) if each.network == "akash"]
+
+
+def test_a_payout_that_is_told_otherwise_later_is_booked_once(store: Store) -> None:
+    """A span that was measured anew, or a market that got its name: the id is what counts, within one question too."""
+    first = payout("tx9", "nosana", "1", 40)
+    moved = replace(first, start=first.start - HOUR, end=first.end - HOUR)
+    named = replace(first, venue=Venue(NOSANA.network, "a market"))
+    with store.atomic():
+        store.ledger.paid([first, moved])
+        store.ledger.paid([named])
+
+    assert [Usd.of("4.50")] == [each.paid for each in accounts(store, Span()) if each.network == "nosana"]
 
 
 def test_a_file_of_payouts_is_booked_whole_or_not_at_all(run: Run, store: Store) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import FrozenInstanceError, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 import pytest
 
 from autopilot.model.device import IDLE, Device, DeviceId, NetworkId, Venue
 from autopilot.model.market import Basis, Fee, NoQuote, Quote
-from autopilot.model.node import Payout, Phase
+from autopilot.model.node import NativeAmount, Payout, Phase
 from autopilot.model.plan import EntryCost, ExitCost, Hold, Move, Plan, PlanId, SwitchCost
 from autopilot.model.power import Draw, PowerPrice
 from autopilot.model.switch import Limits, State
@@ -95,6 +96,23 @@ def test_a_payout_pays_for_a_span() -> None:
     payout = Payout("one", venue("nosana"), GPU.id, START, START + HOUR, Usd.of(1))
 
     assert HOUR == payout.span
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7])
+def test_a_payout_is_shared_to_the_last_digit(count: int) -> None:
+    """The parts add up to it, in dollars and in tokens; each has its device and an id of its own, a single one keeps that of the whole."""
+    devices = [device(number).id for number in range(count)]
+    tokens = NativeAmount("NOS", Decimal("10.000000001"), Decimal("0.1"))
+    payout = Payout("one", venue("nosana"), GPU.id, START, START + HOUR, Usd.of("1.000000002"), tokens, settled=False)
+    parts = payout.among(devices)
+
+    assert devices == [each.device for each in parts]
+    assert (payout.amount, tokens.amount) == (
+        sum((each.amount for each in parts), Usd(0)),
+        sum(each.native.amount for each in parts if each.native),
+    )
+    assert (["one"] if count == 1 else [f"one/{each}" for each in devices]) == [each.id for each in parts]
+    assert {False} == {each.settled for each in parts}
 
 
 def test_what_a_move_costs() -> None:

@@ -25,6 +25,7 @@ from autopilot_adapters.akash.history import ASK_STANDS_ON, AkashHistory
 from autopilot_adapters.akash.money import API_BLOCK, plain
 from autopilot_adapters.akash.names import wanted
 from autopilot_adapters.akash.node import NodeSettings, managed
+from autopilot_adapters.akash.payouts import DayPayouts
 from autopilot_adapters.akash.rates import Figure, Heard, Own, Terms, answer
 from autopilot_adapters.akash.wire import Console, Kind
 from autopilot_adapters.unmanaged import Unmanaged
@@ -101,13 +102,13 @@ class Akash:
     """The network.
 
     A poll asks the console API 2 times, with a provider 5 times, side by side; and CoinGecko for the price of AKT, which all networks
-    share. The longest chain is two calls: the network's own price of AKT, then CoinGecko's.
+    share. The longest chain is two calls: the network's own price of AKT, then CoinGecko's. A collection of payouts asks once for each day
+    of the last seven that was not told yet.
 
     A bid price script withholds all GPUs of a provider or none, so the network takes a whole rig.
     """
 
     scope = Scope.RIG
-    payouts = None  # the API tells a provider's earnings as a sum over days, of no GPU in particular: they are in a quote's workings
 
     def __init__(self, settings: AkashSettings, kit: Kit) -> None:
         self.network: NetworkId = kit.network
@@ -118,8 +119,12 @@ class Akash:
         self._tokens = kit.tokens
         self._venue = Venue(kit.network)
         self._console = Console(kit.http, settings.console)
+        self.payouts = self._paid_to(settings.provider, kit) if settings.provider and kit.devices else None
         self._terms = Terms(settings.ask, settings.block_time, settings.take, settings.occupancy)
         self._akt: TokenPrice | None = None
+
+    def _paid_to(self, provider: str, kit: Kit) -> DayPayouts:
+        return DayPayouts(self._venue, kit.clock, self._console, provider, [device.id for device in kit.devices])
 
     @property
     def rates(self) -> Akash:
@@ -171,7 +176,9 @@ class Akash:
             sums = self._console.earnings(self._settings.provider, now - _EARNED_OVER, now)
         except AdapterError as error:
             return Working(f"own earnings, {span}: not known, {error}")
-        tokens = f"{plain(sums.act)} ACT, {plain(sums.usdc)} USDC, {plain(sums.akt)} AKT"
+        if sums is None:
+            return Working(f"own earnings, {span}: not known, the API has not come so far in the chain")
+        tokens = f"{plain(sums.act)} ACT and {plain(sums.akt)} AKT, {plain(sums.usd)} $"
         return Working(f"own earnings, {span}, not used: {tokens}", ("provider-earnings:earnings",))
 
     def exit_cost(self, seen: Observation) -> ExitCost:

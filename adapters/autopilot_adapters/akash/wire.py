@@ -27,6 +27,7 @@ PAGE = 100
 PAGES = 5
 """Deployments beyond these would cost a host's budget of requests for a figure of the second rank."""
 _NOT_FOUND = 404
+_NO_BLOCK = {"From block not found", "To block not found"}
 
 LEAST_ASK, MOST_ASK = Decimal("0.01"), Decimal(100)
 """USD per GPU-hour. The API rounds to cents, so less than one is none; the dearest GPU of 2026 is leased for a tenth of the upper bound."""
@@ -35,8 +36,12 @@ _MOST_GPUS = 1_000_000
 """The network had 248 in 2026. A count that wrapped below zero, as inventories have shown, has 20 digits."""
 _MOST_PER_BLOCK = Decimal(10**9)
 """Millionths of a token: a thousand tokens every six seconds."""
-_MOST_EARNED = Decimal(10**18)
-"""Millionths of a token: a thousand times more than all AKT there is."""
+_MOST_EARNED = Decimal(10**14)
+"""Millionths of a token or a dollar: a third of all AKT that there is."""
+_LEAST_AKT, _MOST_AKT = Decimal("0.001"), Decimal(1000)
+"""USD. It was worth 0.16 at the least and 8 at the most; less is the slip of a sum."""
+_SLIP = Decimal("1e-9")
+"""Of a sum: the API adds up in binary fractions."""
 _RAM = re.compile(r"([0-9]{1,4}) ?Gi?B?", re.IGNORECASE)
 _BRIEFS = {"sxm": "sxm", "pci": "pcie"}
 
@@ -111,11 +116,19 @@ class Provider:
 
 @dataclass(frozen=True, slots=True)
 class Earnings:
-    """What a provider earned in a span of days, in tokens."""
+    """What a provider's leases came to in a span of days, block by block, withdrawn or not; in tokens."""
 
     act: Decimal
-    usdc: Decimal
+    """With what older leases pay in USDC: the API adds the two up, and tells their sum under both names."""
     akt: Decimal
+    usd: Decimal
+    """Both, by the price of AKT that the network has for each day; where it has none, it takes nothing for it."""
+
+    @property
+    def usd_per_akt(self) -> Decimal | None:
+        """The price of AKT that is in the sum, over one day that of its day; None where there is none in it."""
+        rest = self.usd - self.act
+        return rest / self.akt if self.akt and rest >= self.akt * _LEAST_AKT else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,11 +198,15 @@ def provider(answer: Field) -> Provider:
 
 
 def earnings(answer: Field) -> Earnings:
-    """Sums in whole tokens."""
+    """Sums in whole tokens and dollars (akash-network/console, ``provider-earnings.service.ts``). Raises Transient."""
     sums = answer.member("earnings")
-    names = ("totalUActEarned", "totalUUsdcEarned", "totalUAktEarned")
-    act, usdc, akt = (sums.member(name).number(0, _MOST_EARNED) / 10**6 for name in names)
-    return Earnings(act, usdc, akt)
+    names = ("totalUActEarned", "totalUUsdcEarned", "totalUAktEarned", "totalUUsdEarned")
+    act, usdc, akt, usd = (sums.member(name).number(0, _MOST_EARNED) / 10**6 for name in names)
+    if usdc not in {0, act}:
+        raise sums.member("totalUUsdcEarned").wrong("what totalUActEarned is, or nothing")
+    if not act - _SLIP * act <= usd <= act + akt * _MOST_AKT + _SLIP * act:
+        raise sums.member("totalUUsdEarned").wrong(f"the worth of {act} ACT and {akt} AKT")
+    return Earnings(act, akt, usd)
 
 
 def days(answer: Field, kind: Kind) -> Sequence[Day]:
@@ -234,7 +251,7 @@ class Console:
         """One provider."""
         reply = self._get(f"/v1/providers/{address}", accept=(_NOT_FOUND,))
         if reply.status == _NOT_FOUND:
-            raise Transient(self._http.network, f"it knows no provider {address}: look at 'provider' in the configuration")
+            raise self._unknown(address)
         return provider(self._field("providers", reply))
 
     def leases(self, address: str) -> tuple[Sequence[Lease], Reply]:
@@ -248,15 +265,27 @@ class Console:
                 return list(found.values()), reply
         raise Transient(self._http.network, f"{address} has more than {PAGES * PAGE} active deployments, which is more than is read")
 
-    def earnings(self, address: str, first: datetime, last: datetime) -> Earnings:
-        """What a provider earned from one day to another."""
-        asked = {"from": f"{first:%Y-%m-%d}", "to": f"{last:%Y-%m-%d}"}
-        return earnings(self._field("provider-earnings", self._get(f"/v1/provider-earnings/{address}", asked)))
+    def earnings(self, address: str, first: datetime, end: datetime) -> Earnings | None:
+        """What a provider earned from the start of one day to that of another, exclusive.
+
+        None where the API has not come so far in the chain: it counts from the first block of the one day to that of the other.
+        """
+        asked = {"from": f"{first:%Y-%m-%d}", "to": f"{end:%Y-%m-%d}"}
+        reply = self._get(f"/v1/provider-earnings/{address}", asked, accept=(_NOT_FOUND,))
+        answer = self._field("provider-earnings", reply)
+        if reply.status != _NOT_FOUND:
+            return earnings(answer)
+        if answer.member("message").text() in _NO_BLOCK:
+            return None
+        raise self._unknown(address)
 
     def days(self, kind: Kind) -> Sequence[Day]:
         """The history of one model. Unfiltered, the answer would hold every model since the beginning."""
         reply = self._get("/v1/gpu-breakdown", {"vendor": kind[0], "model": kind[1]})
         return days(self._field("gpu-breakdown", reply), kind)
+
+    def _unknown(self, address: str) -> Transient:
+        return Transient(self._http.network, f"it knows no provider {address}: look at 'provider' in the configuration")
 
     def _get(self, path: str, asked: Mapping[str, str] | None = None, accept: Collection[int] = ()) -> Reply:
         return self._http.get(self._base + path, params=asked, timeout=PATIENCE, accept=accept)

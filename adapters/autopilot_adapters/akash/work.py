@@ -88,8 +88,17 @@ class AkashWork:
         self._last = None
 
     def _look(self) -> tuple[Lease, ...]:
-        """The chain after the provider: a lease that begins in between is seen by the one that knows of it first."""
-        status = self._status.look()
+        """The chain after the provider: a lease that begins in between is seen by the one that knows of it first.
+
+        Where the provider is silent, the leases of the chain stand all the same, and none is no answer.
+        """
+        try:
+            status = self._status.look()
+        except Transient:
+            leases = self._chain.leases(self._provider)
+            if leases.held:
+                return tuple(self._lease(held, leases) for held in leases.held)
+            raise
         leases = self._chain.leases(self._provider)
         if status.leases > len(leases.held):
             raise Transient(

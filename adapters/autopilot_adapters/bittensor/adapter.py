@@ -15,12 +15,14 @@ from autopilot.contracts import Conditions, Scope
 from autopilot.errors import AdapterError, Refused, Transient
 from autopilot.kit import Kit
 from autopilot.model.device import Device, Venue
+from autopilot.model.gpu import Needs
 from autopilot.model.market import Answer, NoQuote, Silence
 from autopilot.model.node import Observation
 from autopilot.model.plan import EntryCost, ExitCost
 from autopilot_adapters.bittensor import lium, lium_rates, miner_rates, node
 from autopilot_adapters.bittensor.chain import Chain
 from autopilot_adapters.bittensor.epochs import EpochMeter
+from autopilot_adapters.bittensor.payouts import EpochPayouts
 from autopilot_adapters.bittensor.settings import BittensorSettings, MinerSettings
 from autopilot_adapters.bittensor.taostats import Taostats
 from autopilot_adapters.bittensor.wire import LIUM, Wanted
@@ -138,8 +140,6 @@ def _outcome(part: _Question, devices: Sequence[Device]) -> Sequence[Answer] | A
 class Bittensor:
     """Bittensor, as far as a rig can serve it."""
 
-    payouts = None
-    """lium's ledger wants a hotkey's signature, and the chain's emission is not told apart by GPU."""
     history = None
 
     def __init__(self, settings: BittensorSettings, kit: Kit) -> None:
@@ -149,12 +149,16 @@ class Bittensor:
         self._whole = any(node.whole(miner, kit.devices) for miner in settings.miners if miner.node)
         self.node = node.nodes_of(settings, kit, self._miners.seen)
         self.rates = BittensorRates(list(self._parts(settings, kit)))
+        self.payouts = self._paid_to(settings, kit) if settings.miners and settings.source == "chain" and kit.devices else None
 
     def _parts(self, settings: BittensorSettings, kit: Kit) -> Iterator[tuple[Sequence[Venue], _Question]]:
         if settings.lium.enabled:
             yield [Venue(kit.network, str(LIUM))], LiumRates(settings, kit).quotes
         if settings.miners:
             yield [Venue(kit.network, str(miner.netuid)) for miner in settings.miners], self._miners.quotes
+
+    def _paid_to(self, settings: BittensorSettings, kit: Kit) -> EpochPayouts:
+        return EpochPayouts(kit.network, settings.miners, [device.id for device in kit.devices], self._miners.seen)
 
     @property
     def scope(self) -> Scope:
@@ -190,7 +194,9 @@ class BittensorFactory:
 
     Settings = BittensorSettings
     conditions = Conditions(
-        systems=("Linux",), besides="it asks for a hotkey, whose registration costs TAO; idle pay for sysbox and driver 580.65.06 as well"
+        markets={str(LIUM): Needs(driver="580.65.06")},  # docs.lium.io: an older one gets no idle pay, which its quotes count
+        systems=("Linux",),
+        besides="it asks for a hotkey, whose registration costs TAO; idle pay for sysbox and driver 580.65.06 as well",
     )
 
     def __call__(self, settings: BittensorSettings, kit: Kit) -> Bittensor:

@@ -80,7 +80,7 @@ def entry_cost(sight: Sighting, miner: MinerSettings, gpus: int) -> EntryCost:
 
 def _income(sight: Sighting, miner: MinerSettings) -> _Income | str:
     subnet = sight.subnet
-    reason = _unpaid(subnet)
+    reason = unpaid(subnet)
     if reason:
         return reason
     if subnet.miner and subnet.miner.emission:
@@ -92,7 +92,7 @@ def _income(sight: Sighting, miner: MinerSettings) -> _Income | str:
     return f"UID {subnet.miner.uid} earned nothing in the last epoch, which ended at block {subnet.look.step.block}"
 
 
-def _unpaid(subnet: Subnet) -> str:
+def unpaid(subnet: Subnet) -> str:
     """Why nobody, or not this UID, is paid for work here; empty where it may be."""
     if subnet.enabled is False:
         return "its emission is switched off: no TAO stands behind the alpha that it mints"

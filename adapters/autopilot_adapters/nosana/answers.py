@@ -19,6 +19,7 @@ MOST_NOS_PER_SECOND = Decimal(10)
 """As in ``codec.MOST_PRICE``; somebody who writes micro-NOS here is above it."""
 LEAST_NOS_PER_SECOND = Decimal("1e-6")
 """The chain counts whole micro-NOS."""
+_MOST_PRICE = int(MOST_NOS_PER_SECOND / LEAST_NOS_PER_SECOND)
 _MOST_USD_PER_HOUR = Decimal(1000)
 """For a node. Eight H100 are paid 18 $."""
 _MOST_NODES = 10**6
@@ -100,6 +101,8 @@ class Job:
     start: datetime
     end: datetime
     timeout: timedelta
+    price: Decimal
+    """NOS a second to the host."""
     usd_per_hour: Decimal | None
     """To the host, at the price of NOS then. None until the backend has reckoned it."""
 
@@ -224,5 +227,6 @@ def job(row: Any, path: str) -> Job:
         start=datetime.fromtimestamp(start, UTC),
         end=datetime.fromtimestamp(end, UTC),
         timeout=timedelta(seconds=whole(member(row, "timeout", path), f"{path}.timeout", MOST_SECONDS)),
+        price=whole(member(row, "price", path), f"{path}.price", _MOST_PRICE) * LEAST_NOS_PER_SECOND,
         usd_per_hour=_optional(member(row, "usdRewardPerHour", path), f"{path}.usdRewardPerHour", _MOST_USD_PER_HOUR),
     )

@@ -1,4 +1,4 @@
-"""What our own nodes were paid, job by job."""
+"""What our own nodes were paid, job by job: in NOS when a job ends, so all of it is settled."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from autopilot.clock import Clock
 from autopilot.model.device import DeviceId, NetworkId, Venue
-from autopilot.model.node import Payout
+from autopilot.model.node import NativeAmount, Payout
 from autopilot.units import UsdPerHour
 from autopilot_adapters.nosana.answers import Job
 from autopilot_adapters.nosana.directory import Directory
@@ -34,14 +34,14 @@ class JobPayouts:
     def payouts(self, since: datetime) -> Sequence[Payout]:
         """Every job that ended after the instant, for each of the node's devices."""
         slugs = {market.address: market.slug for market in self._directory.markets()}
-        paid = []
+        paid: list[Payout] = []
         for node in sorted(set(self._nodes.values())):
             devices = [DeviceId(device) for device, each in self._nodes.items() if each == node]
             for job, usd_per_hour in self._priced(node, since):
                 venue = Venue(self._network, slugs.get(job.market, job.market))
-                rate = UsdPerHour.of(usd_per_hour / len(devices))
-                idents = {device: f"{job.address}/{device}" if len(devices) > 1 else job.address for device in devices}
-                paid += [Payout(ident, venue, device, job.start, job.end, rate * job.paid) for device, ident in idents.items()]
+                amount = UsdPerHour.of(usd_per_hour) * job.paid
+                whole = Payout(job.address, venue, devices[0], job.start, job.end, amount, _native(job, usd_per_hour))
+                paid += whole.among(devices)
         return paid
 
     def _priced(self, node: str, since: datetime) -> Iterator[tuple[Job, Decimal]]:
@@ -63,3 +63,15 @@ class JobPayouts:
                     yield job
             if len(jobs) < PAGE:
                 return
+
+
+def _native(job: Job, usd_per_hour: Decimal) -> NativeAmount | None:
+    """NOS by the price that was fixed when the job was listed, all of which goes to the host: the network's fee comes on top of it.
+
+    The price of NOS is the one at which the network reckoned its dollars (nosana-programs: ``finish``; nosana-kit: its fixture of a job
+    says 318 micro-NOS a second and 0.34934717 $ an hour). None where the job cost nothing.
+    """
+    if not job.price or not usd_per_hour:
+        return None
+    seconds = Decimal(job.paid // timedelta(seconds=1))
+    return NativeAmount("NOS", job.price * seconds, usd_per_hour / (job.price * 3600))

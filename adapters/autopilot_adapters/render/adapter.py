@@ -3,8 +3,8 @@
 One question per poll to the statistics' host (once in six hours while it answers; a question is tried three times at most), beside the
 token's price, which all networks share. None at all where ``utilisation``, ``render_per_obh`` and ``render_price`` are configured.
 
-There are no payouts (they are per wallet and week, not per GPU) and no history: past pay per OctaneBench-hour without the utilisation of
-its time is no rate. No node may serve both venues on the same hardware.
+Payouts are those that are seen on Solana, two questions and one for each new transaction. There is no history: past pay per
+OctaneBench-hour without the utilisation of its time is no rate. No node may serve both venues on the same hardware.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from autopilot_adapters.render.dispersed import MARKET, Dispersed
 from autopilot_adapters.render.estimate import TOKEN
 from autopilot_adapters.render.frames import Frames
 from autopilot_adapters.render.node import nodes_of
+from autopilot_adapters.render.payouts import WalletPayouts
 from autopilot_adapters.render.settings import RenderSettings
 from autopilot_adapters.render.stats import Known, Place, Stats
 
@@ -38,7 +39,6 @@ class Render:
     conditions = Conditions(
         Needs(memory_gib=8), besides="frames need Windows and a turn on the waiting list; its compute subnet keeps the first 100 $ as stake"
     )
-    payouts = None
     history = None
 
     def __init__(self, settings: RenderSettings, kit: Kit) -> None:
@@ -50,6 +50,8 @@ class Render:
         self._stats = Stats(kit.http, kit.clock, place, kit.folder / f"{kit.network}-epochs.json")
         self._frames = Frames(kit.network, settings, kit.devices)
         self._dispersed = Dispersed(kit.network, settings.dispersed)
+        paid = settings.payouts
+        self.payouts = WalletPayouts(kit.network, kit.http, kit.tokens, kit.clock, paid) if paid else None
 
     @property
     def scope(self) -> Scope:

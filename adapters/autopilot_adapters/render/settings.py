@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, model_validator
 
 from autopilot.kit.fields import ShareField, SpanField, Table, UsdField
 from autopilot.units import NONE, Share, Usd
@@ -30,6 +30,8 @@ Score = Annotated[Decimal, Field(ge=10, le=10_000)]
 Scores = Annotated[Mapping[str, Score], BeforeValidator(_plainly)]
 Multiplier = Annotated[Decimal, Field(gt=0, le=20)]
 Multipliers = Annotated[Mapping[str, Multiplier], BeforeValidator(_plainly)]
+Address = Annotated[str, Field(pattern="^[1-9A-HJ-NP-Za-km-z]{32,44}$")]
+"""Of an account of Solana, in base58."""
 Weekly = Annotated[Decimal, Field(ge=0, le=1000)]
 
 
@@ -94,6 +96,17 @@ class DispersedSettings(Table):
         return self
 
 
+class PayoutSettings(Table):
+    """Where pay comes in: ``[networks.render.payouts]``."""
+
+    wallet: Address
+    """The payout wallet."""
+    payers: tuple[Address, ...] = Field(min_length=1)
+    """The wallets that Render pays from, as the transactions of earlier payouts show them. What others send is no pay."""
+    rpc_url: SecretStr = SecretStr("https://api.mainnet-beta.solana.com")
+    """A JSON-RPC endpoint of Solana's mainnet. The public one is free and slow to forgive; a provider's holds a key."""
+
+
 class RenderSettings(Table):
     """Render nodes: ``[networks.render]``."""
 
@@ -136,6 +149,8 @@ class RenderSettings(Table):
     frame: SpanField = timedelta(minutes=30)
     """The longest wait for a frame to end. The client has no command to drain."""
     dispersed: DispersedSettings = DispersedSettings()
+    payouts: PayoutSettings | None = None
+    """Where pay comes in; without it, none is seen."""
     node: ClientSettings | None = None
     """How the client is started and stopped; without it, rates only."""
 

@@ -89,7 +89,9 @@ def test_with_a_provider_it_asks_five_times(tmp_path: Path) -> None:
 
     assert isinstance(offered, Quote)
     assert (Basis.REALISED, UsdPerHour.of("2.452408300")) == (offered.basis, offered.gross)
-    assert any("own earnings, 2026-07-10 to 2026-07-17, not used: 412 ACT, 0 USDC, 1.5 AKT" == line.text for line in offered.workings)
+    assert any(
+        "own earnings, 2026-07-10 to 2026-07-17, not used: 412 ACT and 1.5 AKT, 412.815207 $" == line.text for line in offered.workings
+    )
     assert 5 == world.asked["console-api.akash.network"]
 
 

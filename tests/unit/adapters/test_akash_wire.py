@@ -218,8 +218,29 @@ def test_a_provider_is_its_models_and_its_gpus() -> None:
 
 
 def test_earnings_are_in_millionths() -> None:
-    """Of each token."""
-    assert Earnings(Decimal(412), Decimal(0), Decimal("1.5")) == earnings(field(SAID[f"/v1/provider-earnings/{OURS}"], "provider-earnings"))
+    """Of each token, and of a dollar: what is more than the ACT is the worth of the AKT."""
+    sums = earnings(field(SAID[f"/v1/provider-earnings/{OURS}"], "provider-earnings"))
+
+    assert Earnings(Decimal(412), Decimal("1.5"), Decimal("412.815207")) == sums
+    assert Decimal("0.543471") == round(sums.usd_per_akt or 0, 6)
+
+
+def test_what_is_told_under_two_names_counts_once() -> None:
+    """The API gives the sum of ACT and USDC under either name; where they differ, nobody knows what they mean."""
+    path, name = f"/v1/provider-earnings/{OURS}", "totalUUsdcEarned"
+    both = earnings(field(changed(path, "earnings", name, value=412000000), "provider-earnings"))
+
+    assert (Decimal(412), Decimal("412.815207")) == (both.act, both.usd)
+    with pytest.raises(Transient, match=r"provider-earnings:earnings\.totalUUsdcEarned should be what totalUActEarned is"):
+        earnings(field(changed(path, "earnings", name, value=5), "provider-earnings"))
+
+
+@pytest.mark.parametrize("usd", [411000000, 1.5e9 + 412e6 + 1e3])
+def test_dollars_that_are_not_the_worth_of_the_tokens_are_refused(usd: float) -> None:
+    """Less than the ACT, or more than any AKT was ever worth: some unit was mixed up."""
+    answer = changed(f"/v1/provider-earnings/{OURS}", "earnings", "totalUUsdEarned", value=usd)
+    with pytest.raises(Transient, match=r"should be the worth of 412 ACT and 1\.5 AKT"):
+        earnings(field(answer, "provider-earnings"))
 
 
 @pytest.mark.parametrize("utilisation", ["76.19", 76.19, None, "\u0667\u0666"])

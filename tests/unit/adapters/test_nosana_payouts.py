@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from runpy import run_path
 from types import SimpleNamespace
@@ -46,6 +47,21 @@ def test_what_our_node_was_paid(tmp_path: Path) -> None:
     assert (W.key(2), Usd.of("0.72"), timedelta(hours=3)) == (first.id, first.amount, first.span)
 
 
+def test_it_was_paid_in_nos_at_the_price_of_its_time(tmp_path: Path) -> None:
+    """By the job's own price, up to its timeout: 318 micro-NOS a second. A job that cost nothing was paid in nothing."""
+    nosana = W.Nosana()
+    free = {**finished(3, 4), "price": 0, "usdRewardPerHour": 0}
+    nosana.history = {"jobs": [finished(1, 1, 0.34934717), finished(2, 3, hours=3.0), free], "totalJobs": 3}
+    nothing, long, one = paid(nosana, tmp_path, 12)
+
+    assert one.native
+    assert long.native
+    assert ("NOS", Decimal("1.144800"), Decimal("0.30516")) == (one.native.token, one.native.amount, round(one.native.usd_per_token, 5))
+    assert Decimal("2.289600") == long.native.amount
+    assert (Usd(0), None) == (nothing.amount, nothing.native)
+    assert one.settled
+
+
 def test_a_job_without_a_price_holds_those_after_it_back(tmp_path: Path) -> None:
     """For a day: it would be skipped for good otherwise. After that it is left out."""
     nosana = W.Nosana()
@@ -61,6 +77,7 @@ def test_a_node_of_several_gpus_shares_its_pay(tmp_path: Path) -> None:
     payouts = paid(nosana, tmp_path, 12, {"GPU-0": W.OURS, "GPU-1": W.OURS})
 
     assert [Usd.of("0.18")] * 2 == [each.amount for each in payouts]
+    assert [Decimal("0.5724")] * 2 == [each.native.amount for each in payouts if each.native]
     assert 2 == len({each.id for each in payouts})
 
 
