@@ -22,14 +22,16 @@ import numpy as np
 from autopilot_strategies.fleet import LEAST_GAIN, Arrangement, Fleet, Floats, Ints
 
 _MOST_ROUNDS = 1000
-_ENOUGH = 1e-5
+_ENOUGH = 2e-5
 """A round that adds less than this share of all pay is the last one in whole GPUs."""
 _NEARLY = 1e-9
 """The same in fractions of a GPU."""
-_CALM = 1e-5
+_CALM = 3e-5
 """After a round that adds less than this share of all pay, longer chains and exchanges are looked for."""
 _AT_ONCE = 60
 """Groups that move in one round, those that gain most. More of them disturb each other."""
+_MOST_SWAPS = 10
+"""Pairs of venues that change GPUs at once, those that gain most: the rest gains little after them."""
 _MOST_HOPS = 2
 """So many full venues may hand a GPU on before the last one finds a free place, once the search is calm."""
 _DUST = 1e-9
@@ -76,6 +78,10 @@ _Step = tuple[int, int, int, float, float, float]
 """Of a group, from a venue, to a venue; what the first gains, and how much less the next as the source empties and the target fills."""
 
 
+_Ring = Sequence[tuple[int, int, int]]
+"""Who leaves which venue for which, until the last one comes to where the first one left."""
+
+
 class _Exit(NamedTuple):
     """Who leaves a full venue with the least loss, and for where."""
 
@@ -106,9 +112,11 @@ class _Search:
         self._whole = whole
         self._arrangement = Arrangement(fleet)
         self._rows = np.arange(len(fleet.counts))
+        self._kinds = fleet.kind.tolist()
         self.where = where.astype(np.float64)
         self._counted = fleet.by_kind(where)
-        self._least = (LEAST_GAIN if whole else _LEAST_FRACTION) * fleet.pay.max(initial=1.0)
+        self._room = (fleet.places - self.where.sum(0)).tolist()
+        self._least = float((LEAST_GAIN if whole else _LEAST_FRACTION) * fleet.pay.max(initial=1.0))
         share = 1 - self._arrangement.fall
         self._hops = _MOST_HOPS
         # One GPU less is one place back; a fraction more or less stands half way between the two.
@@ -138,49 +146,52 @@ class _Search:
         fleet, added = self._fleet, self._arrangement.marginals(self._counted)
         into = (added * self._in).take(fleet.kind, 0) - fleet.cost
         out = np.where(self.where > _DUST, (added * self._out).take(fleet.kind, 0) - fleet.cost, np.inf)
-        full = np.flatnonzero(self.where.sum(0) > fleet.places - (1 if self._whole else _DUST))
+        least = 1 if self._whole else _DUST
+        full = np.array([venue for venue, room in enumerate(self._room) if room < least], np.int64)
         return into, out, added, self._open(into, added, full) if len(full) else {}
+
+    def _slopes(self, added: Floats) -> Floats:
+        """How much a GPU of each kind shifts its marginal at each venue."""
+        slopes: Floats = self._arrangement.steepness * np.abs(added)
+        return slopes
 
     def _open(self, into: Floats, added: Floats, full: Ints) -> dict[int, _Exit]:
         """Write into ``into`` what entering full venues is worth, where the GPU that loses least makes way, maybe into another one."""
-        kind, pay, rows, columns = self._fleet.kind, self._fleet.pay, self._rows, np.arange(len(full))
+        kind, pay, slopes = self._fleet.kind, self._fleet.pay, self._slopes(added)
         exits: dict[int, _Exit] = {}
-        entering, there = into[:, full], self.where[:, full] > _DUST
-        staying, least = np.where(there, entering, np.inf), np.full(len(full), -np.inf)
+        at, group = np.nonzero(self.where[:, full].T > _DUST)
+        home, cells = full[at], np.arange(len(at))
+        entering, staying, least = into[:, full], into[group, home], np.full(len(full), -np.inf)
         into[:, full] = -np.inf
         for _ in range(self._hops):
-            others, best = into.copy(), into.argmax(1)
-            others[rows, best] = -np.inf
-            second, own = others.argmax(1), best[:, None] == full
-            refuges = np.where(own, second[:, None], best[:, None])
-            left = np.where(own, others[rows, second][:, None], into[rows, best][:, None]) - staying
-            leavers = left.argmax(0)
-            lost = left[leavers, columns]
+            left = into[group]
+            left[cells, home] = -np.inf
+            refuges = left.argmax(1)
+            loss = left[cells, refuges] - staying
+            order = loss.argsort()
+            first, lost = np.zeros(len(full), np.int64), np.full(len(full), -np.inf)
+            first[at[order]], lost[at[order]] = order, loss[order]  # of those at a venue, the last one stays written: the best
             better = np.flatnonzero(lost > least)  # a longer way that is no better leads round in circles
-            venue, leaver = full[better], leavers[better]
-            refuge = refuges[leaver, better]
-            parts = (venue, leaver, refuge, self._slope(added, leaver, refuge))
-            exits.update((at, _Exit(*rest)) for at, *rest in zip(*(part.tolist() for part in parts), strict=True))
+            venue, leaver, refuge = full[better], group[first[better]], refuges[first[better]]
+            row = kind[leaver]
+            parts = zip(venue.tolist(), leaver.tolist(), refuge.tolist(), slopes[row, refuge].tolist(), strict=True)
+            exits.update((here, _Exit(*rest)) for here, *rest in parts)
             # Who is paid less than the leaver moves up by the place that becomes free.
-            later = pay[:, venue] < pay[kind[leaver], venue]
-            moved = (added[:, venue] - added[kind[leaver], venue]) * (self._out[venue] - self._in[venue])
+            later = pay[:, venue] < pay[row, venue]
+            moved = (added[:, venue] - added[row, venue]) * (self._out[venue] - self._in[venue])
             into[:, venue] = entering[:, better] + np.minimum(lost[better], 0.0) + np.where(later, moved, 0.0).take(kind, 0)
             least = np.maximum(least, lost + self._least)
         return exits
 
-    def _slope(self, added: Floats, groups: Ints, venues: Ints) -> Floats:
-        """How much a GPU of each group shifts the marginal of a venue."""
-        slope: Floats = self._arrangement.steepness[venues] * np.abs(added[self._fleet.kind[groups], venues])
-        return slope
-
     def _round(self) -> float:
         """Move the groups that gain most, and say what that adds."""
         into, out, added, exits = self._look()
+        slopes = self._slopes(added)
         target, source = into.argmax(1), out.argmin(1)
         gain = into[self._rows, target] - out[self._rows, source]
-        movers = np.flatnonzero(gain > self._least)
-        target, source, gain = target[movers], source[movers], gain[movers]
-        losing, filling = self._slope(added, movers, source), self._slope(added, movers, target)
+        movers = (gain > self._least).nonzero()[0]
+        kind, target, source, gain = self._fleet.kind[movers], target[movers], source[movers], gain[movers]
+        losing, filling = slopes[kind, source], slopes[kind, target]
         block = np.minimum(gain / (losing + filling + _TINY), self.where[movers, source])
         first = np.argsort(-gain * block, kind="stable")[:_AT_ONCE]
         columns = (movers, source, target, gain, losing, filling)
@@ -188,30 +199,30 @@ class _Search:
 
     def _walk(self, steps: Iterable[_Step], exits: dict[int, _Exit]) -> float:
         """Take the steps one after the other: those before one change its gain."""
-        shift = [0.0] * len(self._fleet.places)
-        room = (self._fleet.places - self.where.sum(0)).tolist()
+        shift = [0.0] * len(self._room)
         added = 0.0
         for group, source, target, first, losing, filling in steps:
             gain = first - filling * shift[target] + losing * shift[source]
             if gain <= self._least:
                 continue
             chain, slope = [(group, source, target)], losing + filling
-            while (end := chain[-1][2]) != source and (leaver := exits.get(end)) and len(chain) <= self._hops:
+            end = target
+            while end != source and (leaver := exits.get(end)) and len(chain) <= self._hops:
                 chain.append((leaver.group, end, leaver.refuge))
                 slope += leaver.filling
+                end = leaver.refuge
             block = gain / (slope + _TINY)
-            block = max(block // 1, 1.0) if self._whole else block
-            free = np.inf if end == source else room[end]  # who goes round in a circle takes the place that it left
-            if free <= 0:
-                continue
-            block = min(block, free, *(float(self.where[who, here]) for who, here, _ in chain))
+            if self._whole:
+                block = max(block // 1, 1.0)
+            for who, here, _ in chain:
+                block = min(block, self.where.item(who, here))
+            if end != source:  # who goes round in a circle takes the place that it left
+                block = min(block, self._room[end])
             if block <= 0:
                 continue
             for move in chain:
                 self._move(*move, block)
                 exits.pop(move[1], None)
-            room[end] -= block
-            room[source] += block
             shift[source] -= block
             shift[end] += block
             added += gain * block
@@ -221,40 +232,50 @@ class _Search:
         """Let GPUs of two venues, and of full ones in a ring, change places where all together gain; no single move shows that."""
         self._hops = _MOST_HOPS
         _, _, added, exits = self._look()
+        slopes = self._slopes(added).tolist()
+        return sum(self._turn(ring, slopes) for ring in (*self._swaps(added), *_rings(exits)))
+
+    def _swaps(self, added: Floats) -> Iterator[_Ring]:
+        """Who would go from one venue to another, and who from there to the first; what gains most comes first."""
         worth = (added * self._in).take(self._fleet.kind, 0) - self._fleet.cost
-        venues = len(self._fleet.places)
-        best, who = np.full((venues, venues), -np.inf), np.zeros((venues, venues), np.int64)
-        for venue in range(venues):
-            there = np.flatnonzero(self.where[:, venue] > _DUST)
-            if len(there):
-                gain = worth[there] - worth[there, venue][:, None]
-                first = gain.argmax(0)
-                best[venue], who[venue] = gain[first, np.arange(venues)], there[first]
+        home, group = np.nonzero(self.where.T > _DUST)
+        gain = worth[group] - worth[group, home][:, None]
+        venues, begin = np.unique(home, return_index=True)
+        best = np.full((len(self._room), len(self._room)), -np.inf)
+        best[venues] = np.maximum.reduceat(gain, begin)
         both = np.triu(best + best.T, 1)
         pairs = np.argwhere(both > self._least)
-        order = np.argsort(-both[pairs[:, 0], pairs[:, 1]], kind="stable")
-        swaps = ([(int(who[one, other]), one, other), (int(who[other, one]), other, one)] for one, other in pairs[order].tolist())
-        return sum(self._turn(ring) for ring in (*swaps, *_rings(exits)))
+        order = np.argsort(-both[tuple(pairs.T)], kind="stable")[:_MOST_SWAPS]
+        there = dict(zip(venues.tolist(), np.split(np.arange(len(home)), begin)[1:], strict=True))
+        for one, other in pairs[order].tolist():
+            yield [(int(group[there[here]][gain[there[here], then].argmax()]), here, then) for here, then in ((one, other), (other, one))]
 
-    def _turn(self, ring: Sequence[tuple[int, int, int]]) -> float:
+    def _turn(self, ring: _Ring, slopes: Sequence[Sequence[float]]) -> float:
         """Move a block round a ring: what it gains falls with its size, so where the least block gains nothing none does."""
-        most = min(float(self.where[group, source]) for group, source, _ in ring)
+        most = min(self.where.item(group, source) for group, source, _ in ring)
         least = min(most, 1.0 if self._whole else most / 1024)
         gained = self._attempt(ring, least) if most > _DUST else 0.0
-        block = most - least
-        while gained and block >= least:
+        if not gained:
+            return 0.0
+        # At every venue of the ring a GPU takes the place of one of another kind.
+        changes = zip(ring, (*ring[1:], ring[0]), strict=True)
+        bend = sum(abs(slopes[self._kinds[one]][venue] - slopes[self._kinds[other]][venue]) for (one, _, venue), (other, _, _) in changes)
+        block = min(most - least, gained / least / (bend + _TINY))
+        block = block // 1 if self._whole else block
+        while block >= least:
             if more := self._attempt(ring, block):
                 return gained + more
             block = block // 2 if self._whole else block / 2
         return gained
 
-    def _attempt(self, ring: Sequence[tuple[int, int, int]], block: float) -> float:
+    def _attempt(self, ring: _Ring, block: float) -> float:
         """Move a block round a ring, and say what that gains; nothing is moved where it gains nothing."""
-        cost, pay = self._fleet.cost, self._arrangement.incomes(self._counted).sum()
+        cost, venues = self._fleet.cost, [source for _, source, _ in ring]
+        before = self._arrangement.incomes(self._counted, venues).sum()
         for move in ring:
             self._move(*move, block)
-        saved = sum(float(cost[group, source] - cost[group, target]) for group, source, target in ring)
-        gained = float(self._arrangement.incomes(self._counted).sum() - pay) + saved * block
+        saved = sum(cost.item(group, source) - cost.item(group, target) for group, source, target in ring)
+        gained = float(self._arrangement.incomes(self._counted, venues).sum() - before) + saved * block
         if gained > self._least * block:
             return gained
         for move in ring:
@@ -262,8 +283,10 @@ class _Search:
         return 0.0
 
     def _move(self, group: int, source: int, target: int, block: float) -> None:
-        kind = self._fleet.kind[group]
+        kind = self._kinds[group]
         self.where[group, source] -= block
         self.where[group, target] += block
         self._counted[kind, source] -= block
         self._counted[kind, target] += block
+        self._room[source] += block
+        self._room[target] -= block

@@ -15,6 +15,7 @@ thousand GPUs, with a bound that proves how near the answer is.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -99,24 +100,25 @@ class Arrangement:
         self._back = np.argsort(order, axis=0) * len(venues) + venues
         self._pay = fleet.pay.take(self._cells)
 
-    def incomes(self, counted: Floats) -> Floats:
-        """What the GPUs of each kind earn at each venue, kinds in the order of their places."""
-        return self._blocks(counted)[0]
+    def incomes(self, counted: Floats, venues: Sequence[int] | slice = slice(None)) -> Floats:
+        """What the GPUs of each kind earn at each venue, or at some of them; kinds in the order of their places."""
+        return self._blocks(counted, venues)[0]
 
     def marginals(self, counted: Floats) -> Floats:
         """Kinds x venues: what one more GPU would add to all that is earned there."""
-        income, share = self._blocks(counted)
+        income, share = self._blocks(counted, slice(None))
         after = income[::-1].cumsum(0)[::-1] - income
         added: Floats = (self._pay * share - self.fall * after).take(self._back)
         return added
 
-    def _blocks(self, counted: Floats) -> tuple[Floats, Floats]:
+    def _blocks(self, counted: Floats, venues: Sequence[int] | slice) -> tuple[Floats, Floats]:
         """The income of each kind, and the share that the place after its last one pays."""
-        here = counted.take(self._cells)
+        here = counted.take(self._cells[:, venues])
         until = here.cumsum(0)
+        steepness = -self.steepness[venues]
         # That is pay * (first share - last share) / fall, but loses no digits where the two are nearly one.
-        income = self._pay * np.exp(-self.steepness * (until - here)) * -np.expm1(-self.steepness * here) / self.fall
-        return income, np.exp(-self.steepness * until)
+        income = self._pay[:, venues] * np.exp(steepness * (until - here)) * np.expm1(steepness * here) / -self.fall[venues]
+        return income, np.exp(steepness * until)
 
 
 def exact(fleet: Fleet) -> Ints:

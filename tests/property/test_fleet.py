@@ -146,6 +146,15 @@ def test_pay_that_falls_to_nothing_is_not_followed() -> None:
     assert [[2, 1]] == exact(fleet).tolist() == search(fleet).tolist()
 
 
+def test_a_fleet_of_nobody_stays_as_it_is() -> None:
+    """A group without a GPU moves none, though another venue pays more and there is nobody to change places with."""
+    fleet = Fleet(
+        np.array([0]), np.array([0]), np.array([0]), np.array([[1.0, 2.0]]), np.array([[0.0, 0.1]]), np.array([0.1, 0.1]), np.array([0, 0])
+    )
+
+    assert [[0, 0]] == search(fleet).tolist()
+
+
 def test_the_marginal_is_what_one_more_gpu_adds() -> None:
     """The second GPU at the first venue would be paid a tenth less; at the second there is no place; the third has nobody yet."""
     fleet = Fleet(
