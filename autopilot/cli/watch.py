@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _BACK = 200
 """How many decisions are looked through for one about a device that could be moved."""
+_PATIENCE = 500
+"""Milliseconds that a file which somebody holds is waited for: meanwhile no key is read."""
 _AIR = 22
 """Lines for all that is not a device or a venue."""
 
@@ -47,13 +49,14 @@ def watch(
 
     path, console = state or state_of(config), Console(highlight=False)
     with closing(Store.read_only(path)) as store:
-        reader, why = Reader(store, days=True), _why(store)
+        reader, why = Reader(store, days=True), why_of(store)
         if once:
             snapshot = reader.read(now_of(path, read_heartbeat(store)))
             _print(console, snapshot, frame(snapshot, Stand(chosen=None), why))
             return
         if not (sys.stdout.isatty() and sys.stdin.isatty()):
             raise ConfigError("watch needs a terminal; `autopilot watch --once` prints one frame")
+        store.connection.execute(f"PRAGMA busy_timeout = {_PATIENCE}")
         with keys() as pressed:
             show(reader, lambda: now_of(path, read_heartbeat(store)), pressed, why, console)
 
@@ -65,7 +68,7 @@ def _print(console: Console, snapshot: Snapshot, picture: RenderableType) -> Non
     console.print(picture, end="")
 
 
-def _why(store: Store) -> Why:
+def why_of(store: Store) -> Why:
     """The page about one device: the last decision in which it could be moved."""
     from itertools import islice
 
@@ -73,7 +76,9 @@ def _why(store: Store) -> Why:
     from rich.text import Text
 
     from autopilot.cli.reasons import Told, page
+    from autopilot.dashboard.marks import QUIET
     from autopilot.dashboard.reasons import reasons, recalled
+    from autopilot.dashboard.rig import gauge
     from autopilot.dashboard.trips import starts
 
     def why(snapshot: Snapshot, device: DeviceNow) -> RenderableType:
@@ -83,6 +88,9 @@ def _why(store: Store) -> Why:
         if ruling is None:
             return Text(f"{device.device.label}: nothing was decided about it lately: {device.sentence}")
         found = next(each for each in reasons(ruling, recalled(store.rates, ruling)) if each.device.id == ident)
-        return Group(*page(Told(found, starts(store, ruling.at))), Text("\nEsc back · ↑↓ GPU · q ends", "bright_black"))
+        told = Told(found, starts(store, ruling.at, [ident]), store.tips.of(ruling.at).get(ident))
+        draw, heat = gauge(device)
+        shown = [Text(f"It draws {draw} now, at {heat}.")] if device.gauge else []
+        return Group(*page(told), *shown, Text("\nEsc back · ↑↓ GPU · q ends", QUIET))
 
     return why

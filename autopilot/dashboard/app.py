@@ -10,10 +10,12 @@ from enum import StrEnum
 from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.panel import Panel
+from rich.table import Table
 from rich.text import Text
 
 from autopilot.clock import stopwatch
 from autopilot.dashboard.keys import Key, Pressed
+from autopilot.dashboard.marks import framed
 from autopilot.dashboard.panels import Screen
 from autopilot.dashboard.pulse import runs, seen, troubles
 from autopilot.dashboard.reading import Reader
@@ -27,19 +29,24 @@ _STALE = 5.0
 _LEAST = 1.0
 """Seconds from one reading to the next, however fast the daemon's time flies."""
 _FOOTER = "↑↓ GPU · Enter why · Space hold · ? help · q ends"
-_HELP = """\
-↑ ↓  j k    to a GPU
-Enter       why it is where it is: every candidate, its cost and the rate that it would take
-Esc         back
-Space       hold the picture still; the daemon flies on
-?           this page
-q  Ctrl-C   end the dashboard; the daemon flies on
-
-"earns" is the rate in force less power; below it is what the last 24 hours came to an hour.
-"hired" is the published occupancy, and the one that our own hires make likely.
-"vs staying" is the lead over never having moved since, by the mean of the same rates.
-All days are days in UTC. The dashboard reads the state file, and can change nothing.
-"""
+_HELP = (
+    ("↑ ↓ j k", "to a GPU"),
+    ("Enter", "why it is where it is: every candidate, what going there costs, and at which rate it would go"),
+    ("Esc", "back"),
+    ("Space", "hold the picture still; the daemon flies on"),
+    ("q Ctrl-C", "end the dashboard; the daemon flies on"),
+    ("", ""),
+    ("expected", "the rate in force an hour, less power; its occupancy is in it"),
+    ("realised", "what the last 24 hours came to an hour: what was seen at work, less power and fees"),
+    ("age", "how old the newest figure of a venue is; the best rate is bold, the small columns are the last 24 hours"),
+    ("hired", "the published occupancy, and the one that our own hires make likely"),
+    ("paid", "what the networks say they paid"),
+    ("dark", "the time in which GPUs earned nothing because of switches"),
+    ("vs staying", "the lead over never having moved since, by the mean of the same rates"),
+    ("", ""),
+    ("", "All days are days in UTC. The dashboard reads the state file, and can change nothing."),
+)
+"""Keys and words, and what they mean."""
 
 
 class Page(StrEnum):
@@ -88,11 +95,18 @@ Why = Callable[[Snapshot, DeviceNow], RenderableType]
 def frame(snapshot: Snapshot, stand: Stand, why: Why, trouble: str = "") -> RenderableType:
     """The picture of one instant."""
     if stand.page is Page.HELP:
-        return Panel(Text(_HELP), title="keys and words", title_align="left", subtitle="Esc back", expand=True)
+        return _help()
     if stand.page is Page.WHY and snapshot.devices:
         return why(snapshot, snapshot.devices[min(stand.chosen or 0, len(snapshot.devices) - 1)])
-    held = "held still · " if stand.still else ""
-    return Screen(snapshot, held + _caption(snapshot), _FOOTER, stand.chosen, alerts(snapshot, trouble))
+    caption = "held still" if stand.still else _caption(snapshot)
+    return Screen(snapshot, caption, _FOOTER, stand.chosen, alerts(snapshot, trouble))
+
+
+def _help() -> Panel:
+    words = Table.grid(padding=(0, 2, 0, 0))
+    for word, meaning in _HELP:
+        words.add_row(Text(word, "bold", no_wrap=True), Text(meaning))
+    return framed(words, "keys and words", subtitle="Esc back")
 
 
 def alerts(snapshot: Snapshot, trouble: str = "") -> list[str]:
@@ -102,7 +116,11 @@ def alerts(snapshot: Snapshot, trouble: str = "") -> list[str]:
         found.append("no daemon has flown by this state file; `autopilot run` starts one")
     elif runs(snapshot, beat) is False:
         found.append(f"the daemon was last seen {seen(snapshot, beat)}: not running? The nodes earn on; `autopilot run` starts it again")
-    found += [f"{each.device.label} is fenced: {each.fence}" for each in snapshot.devices if each.fence]
+    for each in snapshot.devices:
+        if each.fence:
+            found.append(f"{each.device.label} is fenced: {each.fence}")
+        if each.gauge and each.gauge.ailment:
+            found.append(f"{each.device.label}: {each.gauge.ailment}")
     return [*found, *troubles(beat)]
 
 
@@ -110,7 +128,7 @@ def _caption(snapshot: Snapshot) -> str:
     beat = snapshot.heartbeat
     if beat is None or beat.by_hand:
         return "demo" if beat else ""
-    return f"{'live' if beat.live else 'dry run'}, seen {seen(snapshot, beat)}"
+    return f"{'live' if beat.live else 'dry run'}, last seen {seen(snapshot, beat)}"
 
 
 def watch(reader: Reader, now: Callable[[], datetime], pressed: Pressed, why: Why, console: Console) -> None:

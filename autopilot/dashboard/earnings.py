@@ -9,7 +9,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from autopilot.dashboard.marks import QUIET, framed
+from autopilot.dashboard.marks import BAD, GOOD, QUIET, framed
 from autopilot.dashboard.periods import Period
 from autopilot.dashboard.snapshot import Snapshot
 from autopilot.dashboard.words import counted, money, percent, plain, span
@@ -47,7 +47,7 @@ def _lead(own: Usd, other: Usd | None) -> Text:
     if other is None:
         return Text("–", QUIET)
     lead = own - other
-    return Text(money(lead, signed=True), "red" if lead.count < 0 else "green")
+    return Text(money(lead, signed=True), BAD if lead.count < 0 else GOOD)
 
 
 def _controls(snapshot: Snapshot, width: int) -> Table:
@@ -61,7 +61,7 @@ def _controls(snapshot: Snapshot, width: int) -> Table:
         lead = own.net - control.totals.net
         share = percent(float(lead) / float(control.totals.net)) if control.totals.net.count > 0 else ""
         words = f"{money(lead, signed=True)} {share}" if width >= _BOTH else share
-        table.add_row(Text(plain(control.name)), money(control.totals.net), Text(words, "red" if lead.count < 0 else "green"))
+        table.add_row(Text(plain(control.name)), money(control.totals.net), Text(words, BAD if lead.count < 0 else GOOD))
     return table
 
 

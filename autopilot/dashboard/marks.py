@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from rich import box
-from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.console import Console, RenderableType
 from rich.panel import Panel
 from rich.text import Text
 
 from autopilot.dashboard.words import plain
 from autopilot.model.device import IDLE, Venue
 
-QUIET = "bright_black"
-"""The style of what matters less."""
+QUIET = "color(243)"
+"""The style of what matters less. All colours are of the 256 that no theme changes, and stand out from black and from white alike."""
+GOOD, BAD, SLOW, AHEAD, BACK = "color(28)", "color(160)", "color(136)", "color(31)", "color(164)"
+"""The colours of what has gone well, of what has not, of what is waited for, of what comes up, and of what turns back."""
 _LEVELS = "▁▂▃▄▅▆▇█"
-_COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "red", "bright_cyan", "bright_magenta")
+_COLOURS = ("color(31)", "color(164)", "color(28)", "color(136)", "color(69)", "color(167)", "color(30)", "color(98)")
 
 
 class Palette:
@@ -24,11 +27,12 @@ class Palette:
 
     def __init__(self, networks: Iterable[str]) -> None:
         names = sorted({name for name in networks if name != IDLE.network})
-        self._colours = {name: _COLOURS[index % len(_COLOURS)] for index, name in enumerate(names)}
+        self._colours = {plain(name): _COLOURS[index % len(_COLOURS)] for index, name in enumerate(names)}
+        self._names = re.compile(rf"(?<!\w)({'|'.join(map(re.escape, sorted(self._colours, reverse=True))) or '(?!)'})(?!\w)")
 
     def colour(self, network: str) -> str:
         """The style of a network; quiet for idle."""
-        return self._colours.get(network, QUIET)
+        return self._colours.get(plain(network), QUIET)
 
     def venue(self, venue: Venue) -> Text:
         """The venue on one line: full where it pays, hollow where it is idle."""
@@ -37,8 +41,8 @@ class Palette:
 
     def paint(self, words: Text) -> Text:
         """The same words, with every name of a network in its colour."""
-        for name, colour in self._colours.items():
-            words.highlight_regex(rf"(?<!\w){re.escape(plain(name))}(?!\w)", colour)
+        for found in self._names.finditer(words.plain):
+            words.stylize(self._colours[found[0]], *found.span())
         return words
 
 
@@ -57,21 +61,41 @@ def trend(values: Iterable[float | None], low: float, high: float, style: str) -
     return Text("".join(marks), style)
 
 
-class Clipped:
-    """Text in exactly so many lines: what does not fit ends in an ellipsis, what is not needed stays blank."""
+def clipped(console: Console, text: Text, width: int, lines: int) -> list[Text]:
+    """The text in no more lines than these; what does not fit ends in an ellipsis."""
+    wrapped = text.wrap(console, width)
+    if len(wrapped) > lines:
+        wrapped[lines - 1].truncate(width - 1)
+        wrapped[lines - 1].append("…")
+    return list(wrapped[:lines])
 
-    def __init__(self, text: Text, lines: int) -> None:
-        self._text = text
-        self._lines = lines
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        lines = self._text.wrap(console, options.max_width)
-        kept = lines[: self._lines]
-        if len(lines) > self._lines:
-            kept[-1].truncate(options.max_width - 1)
-            kept[-1].append("…")
-        yield from kept
-        yield from (Text() for _ in range(self._lines - len(kept)))
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A part of every line, so many cells wide."""
+
+    name: str
+    width: int
+    right: bool = False
+    """Whether its figures stand below each other at their ends."""
+
+
+def head(columns: Sequence[Column], gap: int = 2) -> Text:
+    """The line above the others."""
+    return row(columns, [Text(each.name, QUIET) for each in columns], gap)
+
+
+def row(columns: Sequence[Column], cells: Sequence[Text], gap: int = 2) -> Text:
+    """One line, with so many blanks between its parts. It is laid out here and not by a table, which takes several times as long."""
+    line = Text(no_wrap=True, overflow="ellipsis")
+    for column, cell in zip(columns, cells, strict=True):
+        if cell.cell_len > column.width:
+            cell.truncate(column.width, overflow="ellipsis")
+        air = " " * (column.width - cell.cell_len)
+        line.append_text(Text(air).append_text(cell) if column.right else cell.append(air))
+        line.append(" " * gap)
+    line.right_crop(gap)
+    return line
 
 
 def framed(body: RenderableType, title: str, *, subtitle: str | None = None, rows: int | None = None) -> Panel:

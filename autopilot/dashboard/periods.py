@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from autopilot.dashboard.means import Means
 from autopilot.model.device import IDLE, DeviceId, Venue
 from autopilot.model.power import Draw
 from autopilot.model.view import View
@@ -23,10 +24,6 @@ _SUMS = 'SELECT kind, sum(amount_nanos), sum(micros) FROM ledger WHERE hour >= ?
 _LATELY = (
     "SELECT device, sum(CASE kind WHEN 'earned' THEN amount_nanos WHEN 'dark' THEN 0 WHEN 'power' THEN -amount_nanos"
     " WHEN 'fee' THEN -amount_nanos ELSE 0 END), min(start) FROM ledger WHERE hour >= ? AND \"end\" <= ? GROUP BY device"
-)
-_RATES = (
-    "SELECT avg(rate) FROM (SELECT coalesce(expected_nanos, 0) AS rate FROM quotes"
-    " WHERE seen_at >= ? AND network = ? AND market = ? AND model = ? GROUP BY seen_at)"
 )
 
 
@@ -69,19 +66,23 @@ def read_totals(store: Store) -> Books:
     return Books(store.ledger.totals(), store.ledger.by_device())
 
 
-def read_books(store: Store, at: datetime, view: View) -> Books:
-    """Of an instant, by the last decision's view. It reads a month of the ledger and of the rates: worth keeping for a while."""
+def read_books(store: Store, means: Means, at: datetime, view: View) -> Books:
+    """Of an instant, by the last decision's view. It reads a month of the ledger: worth keeping for a while."""
     midnight = at.replace(hour=0, minute=0, second=0, microsecond=0)
     arrivals = store.journal.arrivals()
+    means.forget(midnight - _SPANS[-1][1])
     return Books(
         store.ledger.totals(),
         store.ledger.by_device(),
-        tuple(_period(store, name, midnight - before, at, _put(arrivals, view, midnight - before)) for name, before in _SPANS),
+        tuple(
+            _period(store, name, midnight - before, at, _stayed(means, _put(arrivals, view, midnight - before), at))
+            for name, before in _SPANS
+        ),
         _lately(store, at),
     )
 
 
-def _period(store: Store, name: str, start: datetime, at: datetime, places: Sequence[_Place]) -> Period:
+def _period(store: Store, name: str, start: datetime, at: datetime, stayed: Usd | None) -> Period:
     rows = store.connection.execute(_SUMS, (stamp(start), stamp(at)))
     sums = {Kind(kind): (Usd(nanos), timedelta(microseconds=span)) for kind, nanos, span in rows}
     nothing = Usd(0), timedelta(0)
@@ -92,7 +93,7 @@ def _period(store: Store, name: str, start: datetime, at: datetime, places: Sequ
         sums.get(Kind.POWER, nothing)[0],
         sums.get(Kind.FEE, nothing)[0],
         sums.get(Kind.DARK, nothing)[1],
-        _stayed(store, places, at),
+        stayed,
     )
 
 
@@ -127,21 +128,14 @@ def _drawn(draw: Draw, venue: Venue) -> Watts:
     return draw.idle if venue == IDLE else draw.at(venue)
 
 
-def _stayed(store: Store, places: Sequence[_Place], at: datetime) -> Usd | None:
+def _stayed(means: Means, places: Sequence[_Place], at: datetime) -> Usd | None:
     """By the mean of the expected rates since then, and power at the price of now."""
-    total, means = Usd(0), {}
+    total, known = Usd(0), {}
     for place in places:
-        if place[:3] not in means:
-            means[place[:3]] = _mean(store, place)
-        mean = means[place[:3]]
+        if place[:3] not in known:
+            known[place[:3]] = UsdPerHour(0) if place.venue == IDLE else means.mean(*place[:3], at)
+        mean = known[place[:3]]
         if mean is None:
             return None
         total = total + (mean - place.power) * (at - place.since)
     return total if places else None
-
-
-def _mean(store: Store, place: _Place) -> UsdPerHour | None:
-    if place.venue == IDLE:
-        return UsdPerHour(0)
-    nanos = store.connection.execute(_RATES, (stamp(place.since), place.venue.network, place.venue.market, place.model)).fetchone()[0]
-    return None if nanos is None else UsdPerHour(round(nanos))

@@ -8,18 +8,20 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from autopilot import occupancy
+from autopilot.dashboard.heard import Ear, Heard
+from autopilot.dashboard.means import Means
 from autopilot.dashboard.periods import Books, read_books, read_totals
 from autopilot.dashboard.snapshot import Control, DeviceNow, Gauge, Heartbeat, Offer, OpenSwitch, Snapshot, Trend
 from autopilot.economics import serving_power
 from autopilot.errors import StoreError
 from autopilot.model.device import IDLE, Device, DeviceId, Venue
 from autopilot.model.history import Record
-from autopilot.model.market import Answer, Quote
+from autopilot.model.market import Quote
 from autopilot.model.plan import EntryCost, ExitCost
 from autopilot.model.power import PowerPrice
 from autopilot.model.switch import State, Switch
 from autopilot.model.view import View
-from autopilot.store.context import unpack
+from autopilot.store.context import answered, unpack
 from autopilot.store.ledger import NOTHING
 from autopilot.store.schema import instant
 from autopilot.store.store import Store
@@ -70,14 +72,17 @@ def read(store: Store, at: datetime, controls: Sequence[Control] = ()) -> Snapsh
 
 
 class Reader:
-    """Looks at one state file again and again. With ``days``, the last days' sums are read too, now and then."""
+    """Looks at one state file again and again.
 
-    def __init__(self, store: Store, *, days: bool = False) -> None:
+    With ``days``, the last days' sums are read too, now and then; without ``money``, the ledger is not read at all.
+    """
+
+    def __init__(self, store: Store, *, days: bool = False, money: bool = True) -> None:
         self._store = store
         self._days = days
-        self._known = -1
-        """The number of the last answer that was read."""
-        self._answers: list[tuple[Answer, str]] = []
+        self._money = money
+        self._ear = Ear(store)
+        self._means = Means(store)
         self._books: tuple[datetime, Books] | None = None
         self._version = 0
 
@@ -90,8 +95,8 @@ class Reader:
         """Everything as of the instant, in one transaction. Raises StoreError, also for a file that is not ours."""
         with self._store.atomic():
             heartbeat = read_heartbeat(self._store)
-            answers = self._heard(at)
-            look = _Look(at, self._view(at, heartbeat, answers), answers)
+            hours = self._ear.hours(at)
+            look = _Look(at, self._view(at, heartbeat), hours)
             books = self._read_books(at, look.view)
             return Snapshot(
                 at,
@@ -107,33 +112,26 @@ class Reader:
                 look.offers() if self._days else {},
             )
 
-    def _heard(self, at: datetime) -> list[tuple[Answer, str]]:
-        """What was answered within the trend. What was read before is not read again, but grows old."""
-        start, last = at - TREND_HOURS * HOUR, self._store.rates.last()
-        if last != self._known:
-            self._answers = list(self._store.rates.answers(start, at))
-            self._known = last
-        return [each for each in self._answers if start < each[0].seen_at <= at]
-
-    def _view(self, at: datetime, heartbeat: Heartbeat | None, answers: Sequence[tuple[Answer, str]]) -> View:
-        """The last decision's view, brought up to date."""
-        quotes = {(answer.venue, answer.device): answer for answer, _ in answers}
-        context, history = self._store.journal.newest_context(), Record().until_now()
-        if context:
-            return unpack(context, at, quotes, history)
-        return View(at, heartbeat.devices if heartbeat else (), {}, quotes, history, {}, {}, {}, PowerPrice())
+    def _view(self, at: datetime, heartbeat: Heartbeat | None) -> View:
+        """The last decision's view, brought up to date; before the first one, what is known without it."""
+        ruling, history = next(self._store.journal.newest_rulings(), None), Record().until_now()
+        if ruling:
+            return unpack(ruling.context, at, self._ear.newest(answered(ruling.context), at), history)
+        return View(at, heartbeat.devices if heartbeat else (), {}, self._ear.recent(at), history, {}, {}, {}, PowerPrice())
 
     def _read_books(self, at: datetime, view: View) -> Books:
+        if not self._money:
+            return Books(NOTHING, {})
         if not self._days:
             return read_totals(self._store)
         if self._books is None or not self._books[0] <= at < self._books[0] + _BOOKS_KEPT:
-            self._books = at, read_books(self._store, at, view)
+            self._books = at, read_books(self._store, self._means, at, view)
         return self._books[1]
 
     def _devices(self, look: _Look, books: Books, heartbeat: Heartbeat | None) -> Iterator[DeviceNow]:
         """Every device of the rig, in the order in which people count them."""
         journal = self._store.journal
-        arrivals = {each.device: each for each in journal.arrivals()}
+        arrivals = journal.newest_arrivals()
         switches = {each.device: each for each in journal.open_switches()}
         fences, sentences = journal.fences(), journal.sentences()
         gauges = heartbeat.gauges if heartbeat else {}
@@ -157,12 +155,10 @@ class Reader:
 class _Look:
     """One view of the present, and the answers that led to it."""
 
-    def __init__(self, at: datetime, view: View, answers: Sequence[tuple[Answer, str]]) -> None:
+    def __init__(self, at: datetime, view: View, hours: Sequence[Heard]) -> None:
         self.view = view
         self._at = at
-        # One device stands for all of its model: a market knows no other difference.
-        models = {model: answer.device for answer, model in answers}
-        self._answers = [(answer, model) for answer, model in answers if models[model] == answer.device]
+        self._hours = hours
         self._devices = {device.id: device for device in view.devices}
 
     def rate(self, device: Device, venue: Venue, switch: Switch | None) -> UsdPerHour | None:
@@ -170,14 +166,12 @@ class _Look:
         if venue == IDLE or (switch is not None and not switch.state.leaving):
             return UsdPerHour(0)
         answer = self.view.quotes.get((venue, device.id))
-        return self._net(answer) if answer and answer.usable(self._at) else None
+        return self._net(venue, device.id, answer.expected) if isinstance(answer, Quote) and answer.usable(self._at) else None
 
-    def _net(self, answer: Answer) -> UsdPerHour | None:
-        """The expected rate less the power that serving adds; None where the venue offers nothing."""
-        if not isinstance(answer, Quote):
-            return None
-        device = self._devices.get(answer.device)
-        return answer.expected - serving_power(self.view, device, answer.venue) if device else answer.expected
+    def _net(self, venue: Venue, ident: DeviceId, expected: UsdPerHour) -> UsdPerHour:
+        """The expected rate less the power that serving adds."""
+        device = self._devices.get(ident)
+        return expected - serving_power(self.view, device, venue) if device else expected
 
     def expected(self, switch: Switch) -> timedelta | None:
         match switch.state:
@@ -196,18 +190,19 @@ class _Look:
     def market(self) -> dict[Venue, dict[str, Trend]]:
         """The net rates of every venue that answered within the trend, by name."""
         trends: dict[Venue, dict[str, list[UsdPerHour | None]]] = {}
-        for answer, model in self._answers:
-            trend = trends.setdefault(answer.venue, {}).setdefault(model, [None] * TREND_HOURS)
-            net = self._net(answer)
-            trend[-1 - (self._at - answer.seen_at) // HOUR] = net
+        for heard in self._hours:
+            trend = trends.setdefault(heard.venue, {}).setdefault(heard.model, [None] * TREND_HOURS)
+            net = None if heard.expected is None else self._net(heard.venue, heard.device, heard.expected)
+            trend[-1 - (self._at - heard.seen_at) // HOUR] = net
             # The newest answer counts for as long as it is good, however late the next poll is.
-            trend[-1] = net if answer.usable(self._at) else None
+            trend[-1] = net if self._at < heard.expires else None
         return {venue: {model: tuple(trend) for model, trend in models.items()} for venue, models in sorted(trends.items())}
 
     def offers(self) -> dict[tuple[Venue, str], Offer]:
         """How likely a GPU of a model is to be hired at a venue, by the newest answer that counts."""
-        newest = {(answer.venue, model): answer for answer, model in self._answers if answer.usable(self._at)}
-        return {key: self._offer(answer) for key, answer in newest.items() if isinstance(answer, Quote)}
+        models = {device.id: device.model for device in self.view.devices}
+        answers = {(venue, models[ident]): answer for (venue, ident), answer in self.view.quotes.items() if ident in models}
+        return {key: self._offer(answer) for key, answer in answers.items() if isinstance(answer, Quote) and answer.usable(self._at)}
 
     def _offer(self, quote: Quote) -> Offer:
         device, age = self._devices.get(quote.device), quote.age(self._at)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from autopilot import occupancy, realised
+from autopilot import occupancy
 from autopilot.belief import believed
 from autopilot.economics import net_rate, serving_power
 from autopilot.model.device import IDLE, Device, Venue
@@ -120,12 +120,11 @@ def _believed(view: View, device: Device, venue: Venue) -> tuple[UsdPerHour | No
     """What it is believed to earn before power, and why so."""
     if venue == IDLE:
         return UsdPerHour(0), "earns nothing and costs nothing"
-    belief, known = believed(view, device, venue), view.experience.realised.get((venue, device.model))
+    belief = believed(view, device, venue, in_full=True)
     if belief is None:
         answer = view.quotes.get((venue, device.id))
         return None, f"offers nothing: {answer.reason}" if isinstance(answer, NoQuote) else "gave no answer that still counted"
-    said = "" if realised.factor(known) != 1.0 else f"; {realised.said(known)}"  # where it counts, the evidence says it
-    return UsdPerHour.nearest(belief.rate), f"{belief.evidence}{said}"
+    return UsdPerHour.nearest(belief.rate), belief.evidence
 
 
 def _rank(candidate: Candidate, here: Venue) -> tuple[bool, bool, int, Venue]:

@@ -7,12 +7,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from statistics import median
+from itertools import islice
 from typing import Any
 
 from autopilot.model.device import DeviceId, Venue
 from autopilot.model.switch import Event, State, Switch
 from autopilot.store.store import Store
+from autopilot.switch_times import KEPT, passage, percentile
 from autopilot.units import Usd
 
 
@@ -102,12 +103,15 @@ class Seen:
     median: timedelta
 
 
-def starts(store: Store, until: datetime) -> dict[tuple[Venue, DeviceId], Seen]:
-    """What the journal had seen of it up to an instant; switches that turned back tell nothing of it."""
-    events = _events(store)
-    spans: dict[tuple[Venue, DeviceId], list[float]] = defaultdict(list)
-    for switch in store.journal.switches():
-        if switch.state is State.SETTLED and switch.since <= until:
-            seconds = sum(span.total_seconds() for state, span in _states(events[switch.id], until) if state is State.STARTING)
-            spans[switch.target, switch.device].append(seconds)
-    return {key: Seen(len(seconds), timedelta(seconds=median(seconds))) for key, seconds in spans.items()}
+def starts(store: Store, until: datetime, devices: Iterable[DeviceId]) -> dict[tuple[Venue, DeviceId], Seen]:
+    """What the journal had seen of it up to an instant, among the last switches of each device: programs change.
+
+    Switches that turned back tell nothing of it, nor do those that nobody looked at meanwhile.
+    """
+    spans: dict[tuple[Venue, DeviceId], list[timedelta]] = defaultdict(list)
+    for device in devices:
+        for switch in islice(store.journal.newest_switches(device, until), KEPT):
+            boot = passage(switch, store.journal.events_of(switch.id)).boot
+            if boot is not None and switch.state is State.SETTLED and switch.since <= until:
+                spans[switch.target, device].append(boot)
+    return {key: Seen(len(boots), percentile(boots, 50)) for key, boots in spans.items()}

@@ -8,7 +8,7 @@ from typing import SupportsFloat
 
 def plain(words: str) -> str:
     """The words on one line, without anything that could steer a terminal."""
-    return "".join(letter if letter.isprintable() else " " for letter in words)
+    return words if words.isprintable() else "".join(letter if letter.isprintable() else " " for letter in words)
 
 
 def span(time: timedelta) -> str:

@@ -16,6 +16,9 @@ from threading import Event
 import pytest
 
 from autopilot.clock import SystemClock, stopwatch
+from autopilot.store.store import Store
+from autopilot.testing.views import MODEL, answer, device
+from shared.daemons import heartbeat
 from shared.needs import unable
 
 PATIENCE = 60.0
@@ -28,7 +31,8 @@ class Terminal:
 
     def __init__(self, folder: Path, command: str) -> None:
         self._tmux = ["tmux", "-S", str(folder / "tmux"), "-f", "/dev/null"]
-        self.tell("new-session", "-d", "-x", "100", "-y", "30", f"{command}; echo ended with $?; read never")
+        # In the folder itself, so that no long path is in the way of what is looked for.
+        self.tell("new-session", "-d", "-x", "100", "-y", "30", "-c", str(folder), f"{command}; echo ended with $?; read never")
 
     def tell(self, *words: str) -> str:
         """One order to tmux."""
@@ -67,19 +71,34 @@ def state(flown: Path, tmp_path: Path) -> Path:
     return tmp_path / "autopilot.db"
 
 
+Look = Callable[[Path], Terminal]
+
+
 @pytest.fixture
-def terminal(state: Path, tmp_path: Path) -> Iterator[Terminal]:
-    """The dashboard, on a terminal of 100 x 30."""
+def look() -> Iterator[Look]:
+    """Opens the dashboard of a state file, on a terminal of 100 x 30."""
     if not shutil.which("tmux"):
         unable("tmux is not installed, and no terminal can be held")
-    held = Terminal(tmp_path, f"env -u TMUX -u COLUMNS -u LINES {AUTOPILOT} watch --state {state}")
-    yield held
-    held.end()
+    held: list[Terminal] = []
+
+    def opened(state: Path) -> Terminal:
+        held.append(Terminal(state.parent, f"env -u TMUX -u COLUMNS -u LINES {AUTOPILOT} watch --state {state.name}"))
+        return held[-1]
+
+    yield opened
+    for each in held:
+        each.end()
+
+
+@pytest.fixture
+def terminal(state: Path, look: Look) -> Terminal:
+    """The dashboard of the two flown days."""
+    return look(state)
 
 
 def test_a_person_walks_through_the_dashboard(terminal: Terminal) -> None:
     """Every key leads where the help says, a new size is filled at once, and q ends it with the terminal as it was."""
-    assert "Enter why" in terminal.until(lambda screen: "6 GPUs, flown by forecast" in screen)
+    terminal.until(lambda screen: "6 GPUs, flown by forecast" in screen and "Enter why" in screen)
     terminal.tell("send-keys", "jj", "Enter")
     terminal.until(lambda screen: screen.startswith("GPU-2 ") and "venue" in screen)
     terminal.tell("send-keys", "k")
@@ -116,6 +135,48 @@ def test_a_daemon_that_is_gone_and_a_state_file_that_is_held_are_said(state: Pat
 
     assert "6 GPUs" in screen
     terminal.until(lambda screen: "no state file" not in _words(screen))
+
+
+def test_a_locked_state_file_is_said_until_it_is_free(state: Path, terminal: Terminal) -> None:
+    """A program that holds it exclusively takes nothing from the screen, and no key is lost meanwhile."""
+    terminal.until(lambda screen: "6 GPUs" in screen)
+    with closing(sqlite3.connect(state, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        screen = terminal.until(lambda screen: "database is locked; another program holds the file" in _words(screen))
+        terminal.tell("send-keys", "?")
+        terminal.until(lambda screen: "keys and words" in screen)
+        terminal.tell("send-keys", "?")
+        other.execute("COMMIT")
+
+    assert "6 GPUs" in screen
+    terminal.until(lambda screen: "6 GPUs" in screen and "locked" not in screen)
+
+
+def test_a_state_file_that_nobody_flew_says_what_to_do(tmp_path: Path, look: Look) -> None:
+    """No figure is made up, and q ends it as ever."""
+    Store.open(tmp_path / "autopilot.db").close()
+    terminal = look(tmp_path / "autopilot.db")
+
+    terminal.until(lambda screen: "`autopilot run` starts one" in screen and "no GPU is known yet" in screen)
+    terminal.tell("send-keys", "q")
+    terminal.until(lambda screen: "ended with 0" in screen)
+
+
+def test_a_large_rig_is_walked_through_to_its_end(tmp_path: Path, look: Look) -> None:
+    """64 GPUs at 12 venues: what does not fit is counted, and the chosen one is in sight on a small terminal as well."""
+    path, rig = tmp_path / "autopilot.db", [device(number) for number in range(64)]
+    now = SystemClock().now()
+    with closing(Store.open(path)) as store, store.atomic():
+        store.rates.record([(answer(f"network-{number}", gpu, 0.4, now, now), MODEL) for number in range(12) for gpu in rig])
+        store.journal.beat(now, now, os.getpid(), heartbeat(*([gpu.id, MODEL, gpu.index] for gpu in rig)))
+    terminal = look(path)
+
+    terminal.until(lambda screen: "64 GPUs" in screen and "more" in screen)
+    terminal.tell("resize-window", "-x", "80", "-y", "24")
+    terminal.tell("send-keys", "j" * 70)
+    screen = terminal.until(lambda screen: "GPU-63" in screen and "… and 5 more" in screen)
+
+    assert "GPU-0 " not in screen
 
 
 def test_without_a_terminal_one_frame_is_printed_when_asked_for(state: Path) -> None:

@@ -77,17 +77,17 @@ def drawn(what: Snapshot, width: int, height: int, colour: str | None = None) ->
 SMALL = """\
  ▲ Yield Autopilot                    demo, seed 7   Wed 14 Jan 2026  08:35 UTC
 ╭─ 2 GPUs, flown by payback ───────────────────────────────────────────────────╮
-│ GPU        where                  earns  what the pilot says                 │
-│ GPU-0      ● akash            0.412 $/h  stay at akash (0.412 $/h net);      │
-│ RTX 4090     3 h 20 m           12.34 $  nosana/rtx (0.42) would pay too …   │
+│ GPU        where                   expected  what the pilot says             │
+│ GPU-0      ● akash                0.412 $/h  stay at akash (0.412 $/h net);  │
+│ RTX 4090     3 h 20 m               12.34 $  nosana/rtx (0.42) would pay to… │
 │                                                                              │
-│ GPU-1      ● akash                 dark  → ● nosana/rtx  starting  ━━━━╸┄┄┄┄ │
-│ H100         1 h 00 m        1,111.10 $  akash -> nosana/rtx: nosana/rtx …   │
+│ GPU-1      ● akash                     dark  starting 6 m of 12 m → ● nosan… │
+│ H100         1 h 00 m            1,111.10 $  akash -> nosana/rtx: nosana/rt… │
 ╰──────────────────────────────────────────────────────────────────────────────╯
 ╭─ net $ an hour ──────────────────╮╭─ net $ so far ───────────────────────────╮
-│                H100     RTX 4090 ││ this autopilot       1,123.44            │
-│ ● akash         1.900    0.412   ││ stayed put           1,000.00  +12.3%    │
-│ ● nosana/rtx    2.400        –   ││ always the best now  1,200.50  −6.4%     │
+│              H100     RTX 4090   ││ this autopilot       1,123.44            │
+│ ● akash       1.900    0.412     ││ stayed put           1,000.00  +12.3%    │
+│ ● nosana/rtx  2.400        –     ││ always the best now  1,200.50  −6.4%     │
 │                                  ││ 3 switches, 1 turned back, 1 open        │
 │                                  ││ dark for 1 h 35 m                        │
 ╰──────────────────────────────────╯╰──────────────────────────────────────────╯

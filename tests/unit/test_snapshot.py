@@ -5,9 +5,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,31 +15,25 @@ from autopilot.dashboard.reading import Reader, read, read_heartbeat
 from autopilot.dashboard.snapshot import DeviceNow, Snapshot, Trend
 from autopilot.errors import StoreError
 from autopilot.model.device import IDLE, DeviceId
-from autopilot.model.market import Basis
+from autopilot.model.experience import Experience, Tally
+from autopilot.model.market import Basis, Quote
 from autopilot.model.plan import EntryCost, ExitCost, PlanId
 from autopilot.model.power import Draw, PowerPrice
 from autopilot.model.switch import State, Switch, SwitchId
 from autopilot.model.view import View
+from autopilot.occupancy import believed
 from autopilot.store.context import pack
 from autopilot.store.journal import Arrival, Ruling
 from autopilot.store.ledger import Entry, Kind
 from autopilot.store.store import Store
 from autopilot.testing.views import MODEL, START, answer, device, venue, view
-from autopilot.units import HOUR, Usd, UsdPerHour, UsdPerKwh, Watts
+from autopilot.units import HOUR, Share, Usd, UsdPerHour, UsdPerKwh, Watts
+from shared.daemons import heartbeat
 
 GPU = device()
 NOW = START + 30 * HOUR
 AKASH, NOSANA = venue("akash"), venue("nosana")
-BODY: dict[str, Any] = {
-    "version": "0.1.0",
-    "strategy": "payback",
-    "live": True,
-    "tick_seconds": 15.0,
-    "speed": 1.0,
-    "devices": [[GPU.id, MODEL, 0]],
-    "silent": {"nosana": "no answer"},
-    "quarantine": {},
-}
+BODY = heartbeat([GPU.id, MODEL, 0], silent={"nosana": "no answer"})
 
 
 def seen(path: Path, at: datetime = NOW) -> Snapshot:
@@ -248,3 +242,49 @@ def test_a_reader_that_looks_again_forgets_what_has_grown_old(store: Store, path
 
         assert [AKASH] == list(reader.read(NOW).market)
         assert not reader.read(NOW + 30 * HOUR).market
+
+
+def test_a_reader_that_looks_again_hears_what_came_in_between(store: Store, path: Path) -> None:
+    """As one that looks for the first time does: the last answer of an hour is the one that stays."""
+    quote(store, {"akash": "0.40"}, ago=3 * HOUR)
+    with closing(Store.read_only(path)) as looked_at:
+        reader = Reader(looked_at)
+        reader.read(NOW - 2 * HOUR)
+        for minutes, rate in ((70, "0.50"), (65, "0.60"), (0, "0.70")):
+            quote(store, {"akash": rate}, ago=timedelta(minutes=minutes))
+        again = reader.read(NOW)
+
+    nothing: Trend = (None,) * 20
+    assert {AKASH: {MODEL: (*nothing, UsdPerHour.of("0.40"), None, UsdPerHour.of("0.60"), UsdPerHour.of("0.70"))}} == again.market
+    assert seen(path).market == again.market
+
+
+def test_the_learned_occupancy_rests_upon_our_own_jobs(store: Store, path: Path) -> None:
+    """Where nine jobs were over within an hour altogether, a GPU is believed to be hired for less of the time than without them."""
+    for_jobs = Quote(
+        NOSANA, GPU.id, UsdPerHour.of(1), NOW, NOW, NOW + HOUR, Basis.ESTIMATE, "a test", occupancy=Share.of("0.6"), job_length=HOUR
+    )
+    experience = Experience({(NOSANA, GPU.id): Tally(MODEL, hires=9.0, expected=9.0, jobs=9.0, hours=1.0)})
+    rule(store, replace(known(), quotes={(NOSANA, GPU.id): for_jobs}, experience=experience))
+    with store.atomic():
+        store.rates.record([(for_jobs, MODEL)])
+    with closing(Store.read_only(path)) as looked_at:
+        offer = Reader(looked_at, days=True).read(NOW).offers[NOSANA, MODEL]
+
+    ours, anybodys = (believed(for_jobs, each, GPU).load for each in (experience, Experience()))
+    assert (Share.of("0.6"), Share.nearest(ours / (1 + ours))) == (offer.public, offer.learned)
+    assert ours < anybodys / 2
+
+
+def test_never_having_moved_is_reckoned_by_the_mean_of_the_hours(store: Store, path: Path) -> None:
+    """Six hours at 0.30 and 0.60 $/h in turns, less 350 W at 0.10 $/kWh."""
+    rule(store, known())
+    arrive(store, "nosana", 6 * HOUR)
+    for hours in range(1, 6):
+        quote(store, {"nosana": "0.30" if hours % 2 else "0.60"}, ago=hours * HOUR - timedelta(minutes=1))
+    quote(store, {"nosana": "0.60"}, ago=6 * HOUR - timedelta(minutes=1))
+    with closing(Store.read_only(path)) as looked_at:
+        stayed = Reader(looked_at, days=True).read(NOW).periods[0].stayed
+
+    assert stayed is not None
+    assert pytest.approx(6 * (0.45 - 0.035), abs=0.001) == float(stayed)
