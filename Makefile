@@ -1,13 +1,14 @@
 # make demo     sets everything up and flies the demo
 # make test     sets everything up and runs the tests
 # make check    format, lint, types, import contracts, spelling
-# make picture  flies the demo and draws docs/demo.svg from it
+# make picture  flies the demo and a backtest, and draws the pictures in docs/ from them
+# make reference  writes docs/cli.md from the commands' own words
 # make lock     writes requirements.lock: the exact releases and their hashes (needs uv)
 # make clean    removes what the others made
 
 BIN := .venv/bin
 
-.PHONY: demo test check picture lock clean
+.PHONY: demo test check picture reference lock clean
 
 demo: .venv/base
 	@$(BIN)/autopilot demo
@@ -23,7 +24,10 @@ check: .venv/dev
 	$(BIN)/codespell
 
 picture: .venv/dev
-	$(BIN)/python benchmarks/picture.py docs/demo.svg
+	$(BIN)/python benchmarks/picture.py docs
+
+reference: .venv/dev
+	$(BIN)/python .ci/reference.py docs/cli.md
 
 lock:
 	@.ci/env.sh lock

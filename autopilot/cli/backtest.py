@@ -58,8 +58,10 @@ def backtest(
     end: market.EndOption = None,
     gpu: market.GpuOption = None,
     gpus: market.GpusOption = 1,
-    strategy: Annotated[list[str] | None, typer.Option(help="A strategy by name; all built-in ones without.")] = None,
-    param: Annotated[list[str] | None, typer.Option(help="A parameter: NAME.KEY=VALUE.")] = None,
+    strategy: Annotated[list[str] | None, typer.Option(help="A strategy by name; several may follow. Default: all built-in ones.")] = None,
+    param: Annotated[
+        list[str] | None, typer.Option(help="A strategy's parameter: NAME.KEY=VALUE, e.g. threshold.lead=0.1; several may follow.")
+    ] = None,
     downtime: market.DowntimeOption = "30m",
     fee: market.FeeOption = "0",
     lag: market.LagOption = 1,
@@ -69,13 +71,19 @@ def backtest(
     model: jobs.MarketOption = "fluid",
     setting: jobs.SettingOption = None,
     noise: market.NoiseOption = 0.0,
-    seed: Annotated[int, typer.Option(help="Of the noise, or of the hires and jobs.")] = 0,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same noise, hires and jobs.")] = 0,
     config: market.GuardsOption = None,
     json_to: market.JsonOption = None,
-    decisions: Annotated[Path | None, typer.Option(help="A folder for NAME.csv: where each device was, hour by hour.")] = None,
-    report: Annotated[Path | None, typer.Option(metavar="FILE.html", help="Write a page of it that needs nothing else.")] = None,
+    decisions: Annotated[Path | None, typer.Option(help="A folder for one NAME.csv a strategy: where each GPU was, hour by hour.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE.html", help="Write the result as a page with charts, to open in any browser.")
+    ] = None,
     check: Annotated[
-        bool, typer.Option("--check", help="Check the result: no future, the sums, other terms. Exits with 1 where it fails.")
+        bool,
+        typer.Option(
+            "--check",
+            help="Check that no strategy saw the future and that the sums agree, and try other terms. Exit code 1 where it fails.",
+        ),
     ] = False,
 ) -> None:
     """Fly strategies through recorded rates with the daemon's own pilot, and compare them with perfect foresight."""

@@ -27,7 +27,9 @@ def register(app: typer.Typer) -> None:
 def run(
     config: ConfigOption = None,
     state: StateOption = None,
-    live: Annotated[bool, typer.Option("--live", help="Move nodes. Without, it decides, journals and moves nothing.")] = False,
+    live: Annotated[
+        bool, typer.Option("--live", help="Start and stop nodes. Without it, everything is decided and written down, and nothing is moved.")
+    ] = False,
 ) -> None:
     """Fly the rig, headless, until SIGTERM or SIGINT. SIGHUP reads the configuration again. Nodes run on when it ends."""
     from autopilot.daemon.rig import require
@@ -44,7 +46,7 @@ def run(
 
 def check(
     config: ConfigOption = None,
-    show: Annotated[bool, typer.Option("--show", help="Print the whole configuration in force.")] = False,
+    show: Annotated[bool, typer.Option("--show", help="Print the whole configuration in force, defaults included.")] = False,
 ) -> None:
     """Say whether the configuration can be flown: every key, every plugin, and one read-only question to each network."""
     import json
@@ -63,11 +65,11 @@ def check(
 
 
 def lift(
-    gpu: Annotated[str, typer.Argument(help="The fenced GPU: its id, or its label as `autopilot status` has it.")],
+    gpu: Annotated[str, typer.Argument(help="The fenced GPU: its label as `autopilot status` shows it, or its UUID.")],
     config: ConfigOption = None,
     state: StateOption = None,
 ) -> None:
-    """Say that a human has looked at a fenced GPU: it may be moved again, by a daemon that runs as well."""
+    """Say that a human has looked at a fenced GPU, so that it may be moved again. A daemon that is running hears it too."""
     from contextlib import closing
 
     from autopilot.clock import SystemClock

@@ -32,14 +32,18 @@ def register(app: typer.Typer) -> None:
 
 
 def demo(
-    seed: Annotated[int, typer.Option(help="Of the market, the boot times and the faults.")] = 7,
-    gpus: Annotated[str | None, typer.Option(help=f"The rig: '{_RIG}'; with --rates, GPUs of the file's models.")] = None,
-    days: Annotated[int | None, typer.Option(min=1, max=3650, help=f"How long to fly; {_DAYS}, and {_DAYS_LIVE} on a screen.")] = None,
-    speed: Annotated[str, typer.Option(help="The time that goes by in a second on the screen.")] = "30m",
-    rates: Annotated[Path | None, typer.Option(help="Replay a file: timestamp,network,gpu,usd_per_hour.")] = None,
-    state: Annotated[Path | None, typer.Option(help="Keep the state file here; without, it is removed at the end.")] = None,
-    headless: Annotated[bool, typer.Option("--headless", help="No screen: fly as fast as possible and sum up.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Headless, with the sum as JSON.")] = False,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same market, boot times and faults.")] = 7,
+    gpus: Annotated[str | None, typer.Option(help=f"The rig. Default: '{_RIG}'; with --rates, GPUs of the file's models.")] = None,
+    days: Annotated[
+        int | None, typer.Option(min=1, max=3650, help=f"How many days to fly. Default: {_DAYS}, and {_DAYS_LIVE} on a screen.")
+    ] = None,
+    speed: Annotated[str, typer.Option(help="The simulated time that goes by in a second on the screen, with its unit.")] = "30m",
+    rates: Annotated[
+        Path | None, typer.Option(help="Replay recorded rates: CSV, CSV.gz or Parquet with timestamp,network,gpu,usd_per_hour.")
+    ] = None,
+    state: Annotated[Path | None, typer.Option(help="Keep the state file here. Default: it is removed at the end.")] = None,
+    headless: Annotated[bool, typer.Option("--headless", help="No screen: fly as fast as possible, then print the result.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Like --headless, with the result as JSON.")] = False,
 ) -> None:
     """Fly a simulated rig over simulated networks. It needs no account, no GPU and no configuration. Ctrl-C ends it."""
     seconds = options.span("--speed", speed).total_seconds()

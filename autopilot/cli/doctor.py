@@ -28,7 +28,7 @@ def doctor(
     state: StateOption = None,
     as_json: JsonFlag = False,
     bundle: Annotated[Path | None, typer.Option("--bundle", help="Write a problem report without a secret in it, e.g. report.zip.")] = None,
-    log: Annotated[Path | None, typer.Option("--log", help="A log of the daemon, whose end goes into the report.")] = None,
+    log: Annotated[Path | None, typer.Option("--log", help="A log file of the daemon; its end goes into the report.")] = None,
 ) -> None:
     """Look at everything that a flight needs, and change nothing. Exit code 1 if something is bad."""
     import logging

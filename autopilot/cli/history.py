@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from autopilot.dashboard.trips import Trip
     from autopilot.model.device import DeviceId
 
-_WIDE = 110
+_WIDE = 130
 """Columns of a terminal that have room for the states one by one."""
 _FIGURES = ("draining", "stopping", "starting", "reverting", "took", "dark", "fee $", "plan $")
 _STYLES = {"settled": "green", "reverted": "magenta", "cleared": "magenta", "stranded": "bold red"}
@@ -56,10 +56,10 @@ def register(app: typer.Typer) -> None:
 
 
 def history(
-    gpu: Annotated[str | None, typer.Argument(metavar="[GPU]", help="A GPU, by its label or id; all, where none is named.")] = None,
+    gpu: Annotated[str | None, typer.Argument(metavar="GPU", help="A GPU, by its label or UUID. Default: all.")] = None,
     *,
-    since: Annotated[str | None, typer.Option(help="Switches that were opened at this instant or later, ISO 8601 with zone.")] = None,
-    last: Annotated[int, typer.Option(min=1, help="So many at most, the newest.")] = 20,
+    since: Annotated[str | None, typer.Option(help="Only switches that began at this time or later: ISO 8601 with its zone.")] = None,
+    last: Annotated[int, typer.Option(min=1, help="How many at most, the newest.")] = 20,
     state: StateOption = None,
     config: ConfigOption = None,
     as_json: JsonFlag = False,

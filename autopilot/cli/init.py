@@ -31,12 +31,16 @@ def register(app: typer.Typer) -> None:
 
 
 def init(
-    path: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("autopilot.toml"),
-    simulated: Annotated[bool, typer.Option("--simulated", help="GPUs that do not exist, to try everything without risk.")] = False,
+    path: Annotated[Path, typer.Argument(help="The file to write.")] = Path("autopilot.toml"),
+    simulated: Annotated[
+        bool, typer.Option("--simulated", help="Write an example with GPUs that do not exist, to try everything without risk.")
+    ] = False,
     price: Annotated[str | None, typer.Option("--price", help='What power costs, e.g. "0.30 $/kWh".')] = None,
-    networks: Annotated[str | None, typer.Option("--networks", help="Which networks, with commas; all that these GPUs may join.")] = None,
-    offline: Annotated[bool, typer.Option("--offline", help="Ask no network what it pays.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing.")] = False,
+    networks: Annotated[
+        str | None, typer.Option("--networks", help="The networks to fly, with commas between them. Default: all that take these GPUs.")
+    ] = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Do not ask the networks what they pay.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask no question: take every default.")] = False,
 ) -> None:
     """Write a commented configuration for the GPUs of this host."""
     from autopilot.cli.proposals import text
@@ -48,6 +52,8 @@ def init(
     rig = census.devices if census else ()
     if census is not None and not rig:
         _offer_simulated(census, asks=asks)
+    if networks is not None and not rig:
+        raise ConfigError("--networks: the simulated GPUs have networks of their own; leave it out")
     if asks and price is None:
         price = typer.prompt("What does a kWh cost you, in $", default="0.12", value_proc=_price)
     proposals = _proposals(census, price, offline=offline) if census and rig else []
@@ -177,7 +183,7 @@ def _print(proposals: Sequence[Proposal]) -> None:
     shown = table("", "network", "GPU", "$ a day", "remark", figures=("$ a day",))
     for each in proposals:
         pay = "–" if each.refusal else "?" if each.usd_a_day is None else str(each.usd_a_day)
-        remark = words(each).partition("; ")[2] if each.usd_a_day is not None else words(each)
+        remark = words(each) if each.refusal else words(each).partition("; ")[2]
         shown.add_row(Text(each.network), Text(each.model), pay, Text(remark))
     Console().print(shown)
 

@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
 
 
 def plugins(as_json: JsonFlag = False) -> None:
-    """List every adapter and strategy: from where it comes, and why it does not load if it does not."""
+    """List every adapter and strategy: where it comes from, and why it does not load if it does not."""
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
@@ -41,7 +41,7 @@ def plugins(as_json: JsonFlag = False) -> None:
 
 
 def replay(
-    state: Annotated[Path, typer.Argument(help="The state file.")],
+    state: Annotated[Path, typer.Argument(help="The state file whose decisions are made again.")],
     as_json: JsonFlag = False,
 ) -> None:
     """Decide again from the record, and print every decision that comes out otherwise. Exit code 1 if there is one."""

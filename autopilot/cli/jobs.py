@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from autopilot.backtest.runner import Course, Terms
 
 MODELS = ("fluid", "jobs")
-MarketOption = Annotated[str, typer.Option("--market", help="The model of the market: fluid, or jobs.")]
-SettingOption = Annotated[str | None, typer.Option("--setting", help="Where the file is one of settings for --market jobs: which.")]
+MarketOption = Annotated[
+    str, typer.Option("--market", help="The model of the market: fluid (each hour pays its rate) or jobs (hires come and go).")
+]
+SettingOption = Annotated[str | None, typer.Option("--setting", help="With --market jobs and a file of settings: which one to fly.")]
 
 
 def check(path: Path, model: str, setting: str | None, fluid: Mapping[str, object], recorded: Mapping[str, object]) -> None:

@@ -21,19 +21,19 @@ if TYPE_CHECKING:
     from autopilot.sim.panel import Panel
 
 RatesArgument = Annotated[Path, typer.Argument(help="CSV, CSV.gz or Parquet: timestamp,network,gpu,usd_per_hour.")]
-StartOption = Annotated[str | None, typer.Option(help="First hour to score, ISO 8601 with zone; earlier rows are history.")]
-EndOption = Annotated[str | None, typer.Option(help="End of the hours to score, exclusive.")]
-GpuOption = Annotated[str | None, typer.Option(help="Which GPU model, where the file has several.")]
-GpusOption = Annotated[int, typer.Option(help="How many equal GPUs.")]
-DowntimeOption = Annotated[str, typer.Option(help="Dark time of a move, with its unit.")]
-FeeOption = Annotated[str, typer.Option(help="USD for each move.")]
-LagOption = Annotated[int, typer.Option(help="Hours after which a rate is known.")]
-PowerOption = Annotated[str, typer.Option(help="Watts at a venue.")]
-IdlePowerOption = Annotated[str, typer.Option(help="Watts while dark or idle.")]
-TariffOption = Annotated[str, typer.Option(help="USD per kWh, or a file timestamp,usd_per_kwh.")]
-NoiseOption = Annotated[float, typer.Option(help="Sd of the error of what strategies see.")]
-GuardsOption = Annotated[Path | None, typer.Option(help="Fly with the guards of this configuration; without, with none.")]
-JsonOption = Annotated[str | None, typer.Option("--json", help="Write JSON to a file, or to stdout with -.")]
+StartOption = Annotated[str | None, typer.Option(help="First hour to score: ISO 8601 with its zone. Earlier rows are history.")]
+EndOption = Annotated[str | None, typer.Option(help="End of the hours to score, exclusive: ISO 8601 with its zone.")]
+GpuOption = Annotated[str | None, typer.Option(help="The GPU model, where the file has several.")]
+GpusOption = Annotated[int, typer.Option(help="How many GPUs of that model.")]
+DowntimeOption = Annotated[str, typer.Option(help="How long a GPU earns nothing while it moves, with its unit.")]
+FeeOption = Annotated[str, typer.Option(help="What a move costs, in USD.")]
+LagOption = Annotated[int, typer.Option(help="How many hours late a rate is known.")]
+PowerOption = Annotated[str, typer.Option(help="What a GPU draws at a venue, in watts.")]
+IdlePowerOption = Annotated[str, typer.Option(help="What a GPU draws while it is dark or idle, in watts.")]
+TariffOption = Annotated[str, typer.Option(help="What power costs: USD per kWh, or a CSV file with timestamp,usd_per_kwh.")]
+NoiseOption = Annotated[float, typer.Option(help="The error of the rates that strategies see: its standard deviation, as a share of them.")]
+GuardsOption = Annotated[Path | None, typer.Option(help="Fly with the guards of this configuration. Default: with none.")]
+JsonOption = Annotated[str | None, typer.Option("--json", help="Write the result as JSON to this file; - is stdout.")]
 
 
 @dataclass(frozen=True, slots=True)

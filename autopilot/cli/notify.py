@@ -17,7 +17,7 @@ def notify() -> None:
 
 @app.command("test")
 def try_out(config: ConfigOption = None) -> None:
-    """Send a message to every service of the configuration, and ask for the ping's address."""
+    """Send a test message to every service of the configuration, and a ping to its address."""
     from autopilot.settings import load
     from autopilot.telling.ping import asked
     from autopilot.telling.services import Services

@@ -16,8 +16,12 @@ from autopilot.units import Quantity, span_of
 Q = TypeVar("Q", bound=Quantity)
 T = TypeVar("T")
 
-StateOption = Annotated[Path | None, typer.Option("--state", help="The state file; the configuration's, or autopilot.db.")]
-ConfigOption = Annotated[Path | None, typer.Option("--config", help="The configuration; autopilot.toml here, where there is one.")]
+StateOption = Annotated[
+    Path | None, typer.Option("--state", help="The state file. Default: the one that the configuration names, else autopilot.db.")
+]
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", help="The configuration. Default: autopilot.toml in this folder, where there is one.")
+]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from importlib.resources import files
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from autopilot.contracts import Conditions
@@ -108,7 +109,7 @@ def _tables(networks: Sequence[str], proposals: Sequence[Proposal]) -> Iterable[
     for name in (*networks, *others):
         yield ""
         for each in (each for each in proposals if each.network == name):
-            yield f"# {each.model}: {words(each)}"[:_WIDTH]
+            yield from wrap(f"{each.model}: {words(each)}", _WIDTH, initial_indent="# ", subsequent_indent="#   ")
         yield f"[networks.{name}]" if name in networks else f"# [networks.{name}]"
 
 

@@ -29,8 +29,8 @@ _OUT = "What to write: .csv, .csv.gz or .parquet, by its name."
 def live(
     context: typer.Context,
     *,
-    gpu: Annotated[str | None, typer.Option(help="Ask for a GPU of this model, on any machine.")] = None,
-    explain: Annotated[str | None, typer.Option(help="Print the whole arithmetic of this network.")] = None,
+    gpu: Annotated[str | None, typer.Option(help="Ask for this GPU model instead of the rig's own GPUs.")] = None,
+    explain: Annotated[str | None, typer.Option(help="Print how the rate of this network comes about, step by step.")] = None,
     config: options.ConfigOption = None,
     as_json: options.JsonFlag = False,
 ) -> None:
@@ -58,8 +58,8 @@ def record(
 def fetch(
     network: Annotated[str, typer.Argument(help="A network of the configuration.")],
     *,
-    since: Annotated[str, typer.Option(help="First hour, ISO 8601 with zone.")],
-    gpu: Annotated[str | None, typer.Option(help="For this GPU model, on any machine.")] = None,
+    since: Annotated[str, typer.Option(help="First hour: ISO 8601 with its zone.")],
+    gpu: Annotated[str | None, typer.Option(help="For this GPU model instead of the rig's own GPUs.")] = None,
     config: options.ConfigOption = None,
     state: options.StateOption = None,
 ) -> None:
@@ -104,7 +104,7 @@ def _imported(file: Path, report: Report, *, as_json: bool) -> str:
 
 @app.command("list")
 def list_imported(state: options.StateOption = None, *, as_json: options.JsonFlag = False) -> None:
-    """What was imported, by network and GPU model."""
+    """List what was imported, by network and GPU model."""
     from autopilot.store.imports import list_rates
 
     with _reading(state) as store:
@@ -156,8 +156,8 @@ def export_file(
     *,
     gpu: Annotated[str | None, typer.Option(help="Only this GPU model.")] = None,
     network: Annotated[str | None, typer.Option(help="Only this network.")] = None,
-    start: Annotated[str | None, typer.Option(help="First hour, ISO 8601 with zone.")] = None,
-    end: Annotated[str | None, typer.Option(help="End of the hours, exclusive.")] = None,
+    start: Annotated[str | None, typer.Option(help="First hour: ISO 8601 with its zone.")] = None,
+    end: Annotated[str | None, typer.Option(help="End of the hours, exclusive: ISO 8601 with its zone.")] = None,
     state: options.StateOption = None,
     as_json: options.JsonFlag = False,
 ) -> None:
@@ -175,9 +175,9 @@ def generate_file(
     out: Annotated[Path, typer.Argument(help=_OUT)],
     *,
     seed: Annotated[int, typer.Option(help="The same seed gives the same rates.")] = 7,
-    start: Annotated[str, typer.Option(help="First hour, ISO 8601 with zone.")] = "2026-01-01T00:00:00Z",
+    start: Annotated[str, typer.Option(help="First hour: ISO 8601 with its zone.")] = "2026-01-01T00:00:00Z",
     days: Annotated[int, typer.Option(help="How many days.")] = 120,
-    gpu: Annotated[list[str] | None, typer.Option(help="A GPU model; repeat for more. RTX 4090 without.")] = None,
+    gpu: Annotated[list[str] | None, typer.Option(help="A GPU model; repeat it for more. Default: RTX 4090.")] = None,
     as_json: options.JsonFlag = False,
 ) -> None:
     """Write the rates of a market that is made up, with rhythms, shocks, gaps and outages like real ones."""

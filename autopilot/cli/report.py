@@ -21,9 +21,9 @@ def register(app: typer.Typer) -> None:
 
 
 def report(
-    out: Annotated[Path, typer.Argument(metavar="FILE.html", help="Where to write the page.")],
+    out: Annotated[Path, typer.Argument(metavar="FILE.html", help="The page to write.")],
     *,
-    since: Annotated[str | None, typer.Option(help="From this instant on, ISO 8601 with zone; the last 30 days without.")] = None,
+    since: Annotated[str | None, typer.Option(help="From this time on: ISO 8601 with its zone. Default: the last 30 days.")] = None,
     state: StateOption = None,
     config: ConfigOption = None,
 ) -> None:

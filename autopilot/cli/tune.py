@@ -27,16 +27,20 @@ def register(app: typer.Typer) -> None:
 
 def tune(
     rates: market.RatesArgument,
-    strategy: Annotated[str, typer.Option(help="The strategy by name.")],
-    trials: Annotated[int, typer.Option(help="Parameters to try before each fold, those of earlier runs of the study included.")] = 100,
-    processes: Annotated[int, typer.Option(help="How many search at once.")] = 1,
-    storage: Annotated[str | None, typer.Option(help="Where to keep and share the search: an Optuna URL, or a journal file.")] = None,
-    study: Annotated[str | None, typer.Option(help="Its name there; the strategy's without.")] = None,
-    folds: Annotated[int, typer.Option(help="Into how many parts to look ahead.")] = 5,
-    param: Annotated[
-        list[str] | None, typer.Option(help="Where to search: NAME.KEY=LOW..HIGH; or NAME.KEY=VALUE to keep it there.")
+    strategy: Annotated[str, typer.Option(help="The strategy whose parameters are searched.")],
+    trials: Annotated[
+        int, typer.Option(help="How many sets of parameters to try before each fold; those of earlier runs of the study count.")
+    ] = 100,
+    processes: Annotated[int, typer.Option(help="How many processes search at once.")] = 1,
+    storage: Annotated[
+        str | None, typer.Option(help="Where to keep and share the search: an Optuna URL, or a journal file. Default: nowhere.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the noise, and of a search that is not shared.")] = 0,
+    study: Annotated[str | None, typer.Option(help="The name of the search there. Default: the strategy's.")] = None,
+    folds: Annotated[int, typer.Option(help="Into how many parts the hours are cut: each is flown with what was chosen before it.")] = 5,
+    param: Annotated[
+        list[str] | None, typer.Option(help="Where to search: NAME.KEY=LOW..HIGH, or NAME.KEY=VALUE for a fixed value.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same noise, and the same search where it is not shared.")] = 0,
     start: market.StartOption = None,
     end: market.EndOption = None,
     gpu: market.GpuOption = None,

@@ -29,10 +29,11 @@ _ANSWERS = 5000
 """How many of the newest answers name the venues that there are."""
 
 Gpu = Annotated[
-    str, typer.Argument(metavar="GPU", help="By its number, its label as `autopilot status` has it, the start of its UUID; or all.")
+    str,
+    typer.Argument(metavar="GPU", help="A GPU: its number, its label as `autopilot status` shows it, or the start of its UUID; or all."),
 ]
-Where = Annotated[str, typer.Argument(metavar="VENUE", help="As `autopilot status` names it, or idle.")]
-For = Annotated[str | None, typer.Option("--for", help="How long, e.g. 2h; without, until `autopilot resume`.")]
+Where = Annotated[str, typer.Argument(metavar="VENUE", help="A venue as `autopilot status` names it, or idle.")]
+For = Annotated[str | None, typer.Option("--for", help="How long, e.g. 2h. Default: until `autopilot resume`.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -100,7 +101,7 @@ def lend(
 
 
 def resume(
-    what: Annotated[str, typer.Argument(help="A GPU, a venue, or all; without, the pause alone.")] = "",
+    what: Annotated[str, typer.Argument(help="A GPU, a venue, a network, or all. Default: the pause alone.")] = "",
     state: StateOption = None,
     config: ConfigOption = None,
 ) -> None:

@@ -87,8 +87,10 @@ def _line(curve: Curve, colour: str, **more: Any) -> dict[str, Any]:
     }
 
 
-def bars(groups: Sequence[str], heights: Mapping[str, Sequence[float | None]], painted: Mapping[str, str]) -> Figure:
-    """A group of bars for each case, a bar in it for each strategy; None has no bar."""
+def bars(
+    groups: Sequence[str], heights: Mapping[str, Sequence[float | None]], painted: Mapping[str, str], *, filtered: bool = True
+) -> Figure:
+    """A group of bars for each case, a bar in it for each strategy; None has no bar. Not filtered, all are shown always."""
     data = [
         {
             "type": "bar",
@@ -97,7 +99,7 @@ def bars(groups: Sequence[str], heights: Mapping[str, Sequence[float | None]], p
             "y": [None if value is None else round(value, 6) for value in values],
             "marker": {"color": painted[name]},
             "hovertemplate": "%{y:,.4~r}, %{x}",
-            "meta": {"strategy": name},
+            "meta": {"strategy": name if filtered else ""},
         }
         for name, values in heights.items()
     ]
@@ -148,7 +150,10 @@ def market(rates: Rates, moves: Sequence[Mark], painted: Mapping[str, str]) -> F
         line = {"color": painted[venue], "width": 1.3, "dash": dash, "shape": "hv"}
         drawn.append(_line(Curve(name, points[:: -(-len(points) // _POINTS)]), painted[venue], line=line))
     marked = [_marks(key, own[-_MARKS:], rates, painted) for key, own in _owned(moves).items()]
-    return {"data": drawn + marked, "layout": _layout(460)}
+    layout, ends = _layout(460), [point[0] for points in rates.values() for point in (*points[:1], *points[-1:])]
+    if ends:
+        layout["xaxis"]["range"] = [_stamp(min(ends)), _stamp(max(ends))]  # a mark at the edge would widen it
+    return {"data": drawn + marked, "layout": layout}
 
 
 def _owned(moves: Iterable[Mark]) -> Mapping[tuple[str, str], Sequence[Mark]]:

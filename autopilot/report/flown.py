@@ -12,7 +12,7 @@ from autopilot.backtest.report import Result
 from autopilot.backtest.runner import Flight, rig
 from autopilot.backtest.sensitivity import Sensitivity
 from autopilot.dashboard.trips import Trip, trips
-from autopilot.dashboard.words import counted, money
+from autopilot.dashboard.words import counted, money, span
 from autopilot.model.device import IDLE
 from autopilot.report import occupancies, switch_costs
 from autopilot.report.drawing import Rates, allocation, bars, colours, lines, market, undrawn
@@ -42,7 +42,7 @@ def page(result: Result, tried: Tried) -> Page:
     return Page(
         f"Backtest of {counted(len(best_first), 'strategy', 'strategies')} on {counted(terms.gpus, 'GPU')} {course.panel.gpu}",
         f"{course.start:%Y-%m-%d %H:%M} to {course.end:%Y-%m-%d %H:%M} UTC, {course.hours:,} h of {result.file};"
-        f" a move is dark for {terms.downtime}, its fee is {money(terms.fee, 4) if terms.fee else '0'} USD."
+        f" a move is dark for {span(terms.downtime)}, its fee is {money(terms.fee, 4) if terms.fee else '0'} USD."
         " All amounts are USD, all times UTC.",
         list(_summary(result, best_first)),
         [
@@ -51,7 +51,7 @@ def page(result: Result, tried: Tried) -> Page:
             *_places(result, best_first, made),
             switch_costs.part(made),
             occupancies.part({flight.name: flight.store for flight in best_first}),
-            *_terms(tried.terms, painted),
+            *_terms(tried.terms, course.hours, painted),
             _leads(tried.leads, painted),
         ],
         [flight.name for flight in best_first],
@@ -159,7 +159,7 @@ def _rates(result: Result) -> Rates:
     }
 
 
-def _terms(tried: Sequence[Sensitivity], painted: Mapping[str, str]) -> Iterator[Part]:
+def _terms(tried: Sequence[Sensitivity], hours: int, painted: Mapping[str, str]) -> Iterator[Part]:
     heading = "On other terms, % of perfect foresight"
     if not tried:
         yield Part(heading, [_UNTRIED])
@@ -167,11 +167,14 @@ def _terms(tried: Sequence[Sensitivity], painted: Mapping[str, str]) -> Iterator
         cases = [outcome.case for outcome in each.outcomes]
         by_name = {name: [outcome.shares[index] for outcome in each.outcomes] for index, name in enumerate(each.names)}
         drawn = {name: [None if share is None else 100 * share for share in row] for name, row in by_name.items()}
-        span = f"{each.course.start:%Y-%m-%d %H:%M} to {each.course.end:%Y-%m-%d %H:%M}"
-        words = f"The share of what perfect foresight nets on the same terms, {span}: how much of the result is owed to the terms."
+        few = each.course.hours < hours
+        words = ["The share of what perfect foresight nets on the same terms: how much of the result is owed to the terms."]
+        words += ["More hours would have taken too long."] if few else []
+        words += [f"Mind: {warning}." for warning in each.warnings()]
         rows = [(name, *("not defined" if share is None else f"{money(share, 2)} %" for share in row)) for name, row in drawn.items()]
         table = Table(("strategy", *cases), rows, filtered=True)
-        yield Part(heading, [words, *(f"Mind: {warning}." for warning in each.warnings())], bars(cases, drawn, painted), [table])
+        name = f"{heading}, the last {each.course.hours:,} h" if few else heading
+        yield Part(name, words, bars(cases, drawn, painted), [table])
 
 
 def _leads(tried: Sequence[Lead], painted: Mapping[str, str]) -> Part:
@@ -182,10 +185,10 @@ def _leads(tried: Sequence[Lead], painted: Mapping[str, str]) -> Part:
         )
     names = [f"{float(lead):.0%}" for lead in tried[0].leads]
     rows = [(each.strategy, *map(money, each.nets)) for each in tried]
-    words = "What the strategies that move by a lead net with another one."
+    words = "What every strategy that moves by a lead nets with another one, whether it is ticked above or not."
     return Part(
         heading,
         [words],
-        bars(names, {each.strategy: each.nets for each in tried}, painted),
-        [Table(("strategy", *names), rows, filtered=True)],
+        bars(names, {each.strategy: each.nets for each in tried}, painted, filtered=False),
+        [Table(("strategy", *names), rows)],
     )

@@ -22,6 +22,7 @@ const draw = () => {
   for (const plot of plots) {
     const figure = figures[plot.dataset.figure];
     const data = figure.data.map((trace) => ({ ...trace, visible: visible(trace, chosen) }));
+    plot.hidden = !data.some((trace) => trace.visible);
     const margin = { ...figure.layout.margin, ...(narrow ? { l: 8, r: 4 } : {}) };
     const layout = { ...figure.layout, margin, height: height(figure, data), dragmode: narrow ? false : "zoom" };
     Plotly.react(plot, data, layout, { responsive: true, displayModeBar: false });

@@ -102,7 +102,7 @@ def _sections(parts: Sequence[Part]) -> Iterator[str]:
             chips = (f'<li><i style="background:{colour}"></i>{_text(name)}</li>' for name, colour in part.venues)
             yield f'<ul class="venues">{"".join(chips)}</ul>'
         if part.figure is not None:
-            yield f'<div class="plot" data-figure="{number}"></div>'
+            yield f'<div class="plot" data-figure="{number}"></div><p class="none">Nothing of what is ticked above is in this chart.</p>'
             number += 1
         yield from map(_table, part.tables)
         yield "</section>"

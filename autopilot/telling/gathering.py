@@ -96,9 +96,10 @@ class Gatherer:
         return News(Topic.DIGEST, "\n".join([first, *self._places(), *standing]))
 
     def _places(self) -> Iterator[str]:
-        where = {each.device: each.venue for each in self._store.journal.arrivals()}
+        arrivals = self._store.journal.newest_arrivals()
         for device, label in self._store.journal.labels().items():
-            yield plain(f"{label}: {where.get(device, IDLE)}")
+            where = arrivals[device].venue if device in arrivals else IDLE
+            yield plain(f"{label}: {where}")
 
 
 def due(at: datetime, clock: str) -> date:

@@ -1,4 +1,4 @@
-"""Figures for Prometheus, read from the state file when they are asked for: between two scrapes they cost nothing.
+"""Figures for Prometheus, read from the state file when they are asked for: between two scrapes nothing is done.
 
 docs/metrics.md explains each. What is not known has no sample: it is not zero.
 """
@@ -6,7 +6,6 @@ docs/metrics.md explains each. What is not known has no sample: it is not zero.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -14,7 +13,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from autopilot.clock import Clock
-from autopilot.dashboard.reading import read
+from autopilot.dashboard.reading import Reader
 from autopilot.dashboard.snapshot import DeviceNow, Heartbeat, Snapshot
 from autopilot.errors import ConfigError, StoreError
 from autopilot.model.device import IDLE, Venue
@@ -41,6 +40,7 @@ class Figuring:
     def __init__(self, state: Path, clock: Clock) -> None:
         self._state = state
         self._clock = clock
+        self._kept: Kept | None = None
         self._one_at_a_time = Lock()
 
     def describe(self) -> Iterable[Metric]:
@@ -51,23 +51,64 @@ class Figuring:
         """All of them, as of now."""
         with self._one_at_a_time:
             try:
-                with closing(Store.read_only(self._state)) as store:
-                    yield from (*figures(store, self._clock.now()), _gauge("up", "Whether the state file can be read.", [], [([], 1)]))
+                metrics = [*self._current().metrics(self._clock.now())]
             except StoreError:
-                yield _gauge("up", "Whether the state file can be read.", [], [([], 0)])
+                self._forget()
+                metrics = []
+        yield from metrics
+        yield _gauge("up", "Whether the state file can be read.", [], [([], bool(metrics))])
+
+    def _current(self) -> Kept:
+        """The state file as it was opened before; opened anew where another one lies there now. Raises StoreError."""
+        if self._kept is None or self._kept.file != file_at(self._state):
+            self._forget()
+            self._kept = Kept(self._state)
+        return self._kept
+
+    def _forget(self) -> None:
+        if self._kept is not None:
+            self._kept.close()
+            self._kept = None
+
+    def close(self) -> None:
+        """Let the state file go."""
+        with self._one_at_a_time:
+            self._forget()
 
 
-def figures(store: Store, at: datetime) -> Iterator[Metric]:
-    """Every metric but ``up``, as of an instant. Raises StoreError."""
-    snapshot, books = read(store, at), Figures(store.connection)
-    if snapshot.heartbeat is not None:
-        yield from _life(snapshot.heartbeat)
-        yield from _networks(snapshot.heartbeat, {venue.network for venue in snapshot.market})
-    yield from _devices(snapshot)
-    yield from _gpus(snapshot)
-    yield from _switches(snapshot)
-    yield from _quotes(books, at)
-    yield from _money(books)
+class Kept:
+    """An open state file, with what was read of it already. Raises StoreError where there is none."""
+
+    def __init__(self, path: Path) -> None:
+        self.file = file_at(path)
+        self._store = Store.read_only(path)
+        self._reader = Reader(self._store, money=False)
+        self._figures = Figures(self._store.connection)
+
+    def close(self) -> None:
+        """Close it."""
+        self._store.close()
+
+    def metrics(self, at: datetime) -> Iterator[Metric]:
+        """Every metric but ``up``, as of an instant. Raises StoreError."""
+        snapshot = self._reader.read(at)
+        if snapshot.heartbeat is not None:
+            yield from _life(snapshot.heartbeat)
+            yield from _networks(snapshot.heartbeat, {venue.network for venue in snapshot.market})
+        yield from _devices(snapshot)
+        yield from _gpus(snapshot)
+        yield from _switches(snapshot)
+        yield from _quotes(self._figures, at)
+        yield from _money(self._figures, at)
+
+
+def file_at(path: Path) -> tuple[int, int] | None:
+    """Which file lies at a path; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _life(beat: Heartbeat) -> Iterator[Metric]:
@@ -121,9 +162,9 @@ def _switches(snapshot: Snapshot) -> Iterator[Metric]:
     yield _gauge("switches_open", "Switches under way.", [], [([], sum(row.switch is not None for row in snapshot.devices))])
 
 
-def _quotes(books: Figures, at: datetime) -> Iterator[Metric]:
+def _quotes(figures: Figures, at: datetime) -> Iterator[Metric]:
     labels = ["network", "venue", "model"]
-    quotes = list(books.quotes(at - 24 * HOUR, at))
+    quotes = list(figures.quotes(at - 24 * HOUR, at))
     rates = [(_offered(each.venue, each.model), float(each.expected)) for each in quotes if each.expected is not None]
     ages = [(_offered(each.venue, each.model), (at - each.seen_at).total_seconds()) for each in quotes]
     text = "What a venue is expected to pay a GPU of a model, before power; no sample where it offers nothing, or too long ago."
@@ -135,8 +176,8 @@ def _offered(venue: Venue, model: str) -> list[str]:
     return [venue.network, str(venue), model]
 
 
-def _money(books: Figures) -> Iterator[Metric]:
-    sums = list(books.booked())
+def _money(figures: Figures, at: datetime) -> Iterator[Metric]:
+    sums = list(figures.booked(at))
     money = [([kind.value, network], float(amount)) for kind, network, amount, _ in sums if kind is not Kind.DARK]
     dark = [([network], length.total_seconds()) for kind, network, _, length in sums if kind is Kind.DARK]
     yield _counter("ledger_usd", "The ledger, by kind and network; power and fees are positive.", ["kind", "network"], money)
@@ -170,12 +211,12 @@ def require_client() -> None:
         raise ConfigError('metrics need the Prometheus client: pip install "yield-autopilot[metrics]"') from None
 
 
-def registry(state: Path, clock: Clock) -> CollectorRegistry:
+def registry(figuring: Figuring) -> CollectorRegistry:
     """All that is served: these metrics, and none of the process's own."""
     from prometheus_client import CollectorRegistry
 
     served = CollectorRegistry(auto_describe=False)
-    served.register(Figuring(state, clock))
+    served.register(figuring)
     return served
 
 
@@ -185,8 +226,9 @@ def serve(settings: MetricsSettings, state: Path, clock: Clock) -> Callable[[], 
     from prometheus_client import start_http_server
 
     host, port = settings.address
+    figuring = Figuring(state, clock)
     try:
-        server, thread = start_http_server(port, host, registry(state, clock))
+        server, thread = start_http_server(port, host, registry(figuring))
     except OSError as error:
         raise ConfigError(f"metrics.listen: {settings.listen}: {error.strerror or error}; choose another address") from None
 
@@ -194,5 +236,6 @@ def serve(settings: MetricsSettings, state: Path, clock: Clock) -> Callable[[], 
         server.shutdown()
         server.server_close()
         thread.join()
+        figuring.close()
 
     return end

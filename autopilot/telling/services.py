@@ -21,10 +21,12 @@ class Services:
     def __init__(self, urls: Sequence[SecretStr]) -> None:
         apprise = _apprise()
         logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)  # it writes addresses and answers
+        # With a limit of its own it sends in a pool of threads, which Python waits for when it ends; ours is not waited for.
+        asset = apprise.AppriseAsset(service_timeout=0)
         self._services: list[tuple[str, Any]] = []
         for number, url in enumerate(urls, start=1):
             kind = _kind(url)
-            service = apprise.Apprise()
+            service = apprise.Apprise(asset=asset)
             if not service.add(url.get_secret_value()):
                 raise ConfigError(
                     f"notify.urls: number {number}, a {kind!r} one, is no address that Apprise knows; see its list of services"

@@ -78,6 +78,14 @@ def test_a_file_that_is_there_is_left_as_it_is(tmp_path: Path) -> None:
     assert not (tmp_path / "new.toml").exists()
 
 
+def test_networks_are_not_chosen_for_gpus_that_do_not_exist(tmp_path: Path) -> None:
+    """Whoever names some is told, and gets no file with others in it."""
+    done = init(tmp_path, "--simulated", "--networks", "akash")
+
+    assert (2, "autopilot: --networks: the simulated GPUs have networks of their own; leave it out\n") == (done.returncode, done.stderr)
+    assert [] == list(tmp_path.iterdir())
+
+
 def test_a_person_is_asked_what_no_machine_knows(tmp_path: Path) -> None:
     """The price of power, again where the answer makes no sense."""
     screen = asked(tmp_path, "much\n0.30\n", "--simulated")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
@@ -130,6 +132,48 @@ def test_who_is_slow_holds_up_nobody() -> None:
 
     assert asked < 1
     assert [1, 1] == done
+
+
+_ENDS = """
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from pydantic import SecretStr
+from autopilot.clock import SystemClock
+from autopilot.notices import NotifySettings
+from autopilot.settings import Settings
+from autopilot.store.store import Store
+from autopilot.telling.beside import beside
+
+state, host, body = Path(sys.argv[1]), sys.argv[2], eval(sys.argv[3])
+notify = NotifySettings(urls=(SecretStr(f"json://{host}?rto=300"), SecretStr(f"json://{host}?rto=300")), ping=SecretStr(f"http://{host}/"))
+clock = SystemClock()
+with ExitStack() as closing:
+    heard = beside(Settings(state=state, notify=notify), clock, closing)
+    store = Store.open(state)
+    closing.callback(store.close)
+    store.journal.beat(clock.now(), clock.now(), 1, body)
+    heard()
+    sys.stdin.readline()
+"""
+
+
+def test_a_service_that_hangs_holds_up_no_end(tmp_path: Path) -> None:
+    """A server takes a message and a ping and never answers: the process that sent them ends within seconds when it is to end."""
+    needed("apprise")
+    with socket.create_server(("127.0.0.1", 0)) as door, ExitStack() as held:
+        door.settimeout(PATIENCE)
+        host = f"127.0.0.1:{door.getsockname()[1]}"
+        command = [sys.executable, "-W", "ignore", "-c", _ENDS, str(tmp_path / "autopilot.db"), host, repr(BODY)]
+        process = held.enter_context(subprocess.Popen(command, stdin=subprocess.PIPE, text=True))
+        for _ in range(2):
+            held.callback(door.accept()[0].close)
+        begun = stopwatch()
+        process.communicate("end\n", timeout=PATIENCE)
+        took = stopwatch() - begun
+
+    assert 0 == process.returncode
+    assert took < 10
 
 
 def test_an_error_beside_is_a_line(caplog: pytest.LogCaptureFixture) -> None:

@@ -114,6 +114,16 @@ def test_a_reason_cannot_leave_its_line(monkeypatch: pytest.MonkeyPatch) -> None
     assert {"mine": {}} == tomllib.loads(text(rig=CENSUS.devices, price=None, networks=["mine"], proposals=proposals))["networks"]
 
 
+def test_a_long_reason_is_written_to_its_end() -> None:
+    """Over as many lines as it takes, each of them a comment."""
+    reason = " ".join(f"reason{number}" for number in range(40))
+    lines = text(rig=[GPU], price=None, networks=["own"], proposals=[Proposal("own", GPU.model, None, remark=reason)]).splitlines()
+    written = lines[lines.index("[networks.own]") - 4 : lines.index("[networks.own]")]
+
+    assert reason == " ".join(line.lstrip("# ") for line in written).partition("; ")[2]
+    assert all(line.startswith("#") and len(line) <= 132 for line in written if line)
+
+
 def test_the_networks_that_come_along_tell_their_conditions() -> None:
     """A render node asks for 8 GiB, and each has something that no machine can look up."""
     told = {name: conditions_of(name) for name in networks_without_settings()}
