@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Self, get_args
@@ -44,16 +45,16 @@ def _listed(written: object) -> object:
 
 
 class NeedsSettings(Table):
-    """What a venue asks of a GPU and its host."""
+    """What a venue asks of a GPU and its host, where that is something else than its adapter tells."""
 
     memory_gib: int = Field(default=0, ge=0)
     disk_gib: int = Field(default=0, ge=0)
     driver: str = Field(default="", pattern=r"^(\d+(\.\d+)*)?$")
     models: tuple[str, ...] = ()
 
-    def needs(self) -> Needs:
-        """As it is looked up before a move."""
-        return Needs(self.memory_gib, self.disk_gib, self.driver, self.models)
+    def over(self, needs: Needs) -> Needs:
+        """The needs with what is written here in their place."""
+        return replace(needs, **{name: getattr(self, name) for name in self.model_fields_set})
 
 
 class RigSettings(Table):

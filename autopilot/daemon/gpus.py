@@ -14,8 +14,8 @@ from autopilot.daemon.gauge import Gauge
 from autopilot.daemon.kinship import kinship
 from autopilot.errors import ConfigError
 from autopilot.gpu import Nvml
-from autopilot.model.device import Device, DeviceId, NetworkId
-from autopilot.model.gpu import Census, GpuState, Reading
+from autopilot.model.device import Device, DeviceId, NetworkId, Venue
+from autopilot.model.gpu import Census, GpuState, Needs, Reading
 from autopilot.model.owner import OwnerRule
 from autopilot.pilot.eligibility import Eligibility, Host
 from autopilot.pilot.limiting import Limiter
@@ -65,11 +65,12 @@ class Gpus:
         limiter = Limiter(wanted, self.gauge.limit, store.power_limits) if live else None
         moving = store.journal.open_switches
         devices = self.devices
-        return Tending(devices, self.gauge.look, house, lambda: {each.device for each in moving()}, limiter=limiter, whole=whole)
+        return Tending(
+            devices, self.gauge.look, house, store.owners, lambda: {each.device for each in moving()}, limiter=limiter, whole=whole
+        )
 
-    def eligibility(self, settings: Settings, store: Store) -> Eligibility:
+    def eligibility(self, needs: Mapping[Venue, Needs], store: Store) -> Eligibility:
         """Who closes the venues that ask for more than there is."""
-        needs = {venue_of(name): table.needs() for name, table in settings.rig.needs.items()}
         return Eligibility(self.devices, Host(self.driver, free_disk), needs, store.rates)
 
 

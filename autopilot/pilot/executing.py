@@ -26,6 +26,8 @@ _NO_TIME = timedelta(0)
 _PASSES = 16
 """A switch has at most seven states; more passes than this in one instant is a node that plays tricks."""
 
+_LEAST_FIRST = (Stage.REFUSED, Stage.WORKING, Stage.READY)
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:
@@ -51,6 +53,8 @@ class Executor:
         self._called_off: dict[DeviceId, str] = {}
         self._served: dict[DeviceId, datetime] = {}
         """Since when the target of a switch is seen to serve. A restart forgets it, and it counts anew."""
+        self._whole: dict[NetworkId, Readiness] = {}
+        """What networks that take whole rigs have said in the present pass."""
         self._hurried: set[DeviceId] = set()
         """Devices whose work is not waited for, where it may be broken."""
         for switch in self._journal.open_switches():
@@ -117,6 +121,7 @@ class Executor:
         ended: list[Switch] = []
         for _ in range(_PASSES):
             before = self._signature(sightings)
+            self._whole.clear()
             for device in list(self.open):
                 switch = self._advance(device, sightings[device], now)
                 if switch.state.over:
@@ -198,7 +203,18 @@ class Executor:
         return now - self._served.setdefault(device, now) if target.phase.serves else _NO_TIME
 
     def _readiness(self, switch: Switch) -> Readiness:
-        """What the target says. One that cannot say it now is asked again, for as long as preparations may take."""
+        """What the target says. Of a network that takes whole rigs, the least ready answer counts for all: all go, or none does."""
+        network = switch.target.network
+        if self._world.adapters[network].scope is not Scope.RIG:
+            return self._told(switch)
+        if network not in self._whole:
+            preparing = (each.switch for each in self.open.values() if each.switch.state is State.PREPARING)
+            together = [each for each in preparing if each.target.network == network]
+            self._whole[network] = min(map(self._told, together), key=lambda told: _LEAST_FIRST.index(told.stage))
+        return self._whole[network]
+
+    def _told(self, switch: Switch) -> Readiness:
+        """What the target says of one device. One that cannot say it now is asked again, for as long as preparations may take."""
         node = self._world.adapters[switch.target.network].node
         if not isinstance(node, Prepares):
             return PREPARED

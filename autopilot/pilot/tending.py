@@ -14,6 +14,7 @@ from autopilot.model.node import Placement
 from autopilot.model.order import Bounds, Order
 from autopilot.model.owner import OwnerRule, Policy
 from autopilot.pilot.limiting import Limiter
+from autopilot.store.owners import OwnerBook
 from autopilot.units import span_text
 
 log = logging.getLogger(__name__)
@@ -42,7 +43,7 @@ class Household:
 class Tending:
     """Looks at every GPU at every tick, and speaks for it.
 
-    It remembers only when an owner's program was last seen: after a restart a quiet period begins with the next one that is seen.
+    When an owner's program was last seen is in the state file: a restart in a quiet period does not end it.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Tending:
         devices: Sequence[Device],
         look: Look,
         household: Household,
+        owners: OwnerBook,
         moving: Callable[[], Container[DeviceId]],
         *,
         limiter: Limiter | None = None,
@@ -58,12 +60,12 @@ class Tending:
         self._devices = devices
         self._look = look
         self._house = household
+        self._owners = owners
         self._moving = moving
         """The devices that a switch is moving."""
         self._limiter = limiter
         self._whole = whole
         """The networks that take all GPUs of a rig, or none."""
-        self._left: dict[DeviceId, tuple[datetime, str]] = {}
         self._doubts: dict[DeviceId, str] = {}
         self.states: Mapping[DeviceId, GpuState] = {}
         """What is known of each GPU, as of the last tick."""
@@ -106,7 +108,7 @@ class Tending:
             return GpuState(seen)
         theirs, unclear = self._strangers(seen, placement)
         if theirs:
-            self._left[device] = now, _names(theirs)
+            self._owners.note(device, now, _names(theirs))
         return GpuState(seen, self._owner(device, theirs, now), self._doubt(device, seen, unclear))
 
     def _owner(self, device: DeviceId, theirs: Sequence[GpuProcess], now: datetime) -> str:
@@ -120,7 +122,7 @@ class Tending:
             return f"its owner has it from {hours.start:%H:%M} to {hours.end:%H:%M}"
         if theirs:
             return f"its owner is on it with {_names(theirs)}, and it is his until {span_text(rule.quiet)} after that ends"
-        left, names = self._left.get(device, (None, ""))
+        left, names = self._owners.seen().get(device, (None, ""))
         if left is None or not left <= now < left + rule.quiet:
             return ""
         return f"its owner was on it with {names}, and may come back until {left + rule.quiet:%H:%M:%S} UTC"

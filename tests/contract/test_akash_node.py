@@ -274,6 +274,23 @@ def test_a_lease_that_was_known_is_broken_when_that_was_decided(made: Callable[.
     assert 0 == replicas(wire)
 
 
+def test_a_provider_that_crashes_has_its_leases_still(made: Callable[..., Akash], said: Sayings, wire: Any, tmp_path: Path) -> None:
+    """It cannot tell of them, and the chain can: its tenants work on, and it is no node without work that is cleared away. It can drain."""
+    node = made().node
+    POST.serving(node)
+    said.leases = [lease()]
+    said.down["status"] = 503
+    (pod,) = wire.cluster.pods("akash-services")
+    pod["spec"]["containers"][0]["image"] = "crash"
+    seen = node.observe(GPU)
+    node.drain(GPU)
+
+    assert (Phase.FAULT, [False]) == (seen.phase, [each.breakable for each in seen.leases])
+    assert (tmp_path / "akash.refuse").exists()
+    said.leases = []
+    assert (Phase.FAULT, ()) == (node.observe(GPU).phase, node.observe(GPU).leases)
+
+
 def test_nothing_is_stopped_while_the_chain_is_silent(made: Callable[..., Akash], said: Sayings, wire: Any) -> None:
     """Transient: it is tried again."""
     node = made().node

@@ -103,11 +103,12 @@ def test_what_does_not_go_is_made_to_go(run: Callable[..., ServiceNode], client:
 
 def test_a_container_that_ends_again_and_again_never_serves(run: Callable[..., ServiceNode], client: Any) -> None:
     """Its engine restarts it, and between two ends it is up: that is no service. How often it was restarted is told."""
-    node = run("sleep 0.3; exit 1", options={"restart_policy": {"Name": "always"}})
+    ends_twice = "echo >> /lives; [ $(busybox wc -l < /lives) -gt 2 ] || exit 1; "
+    node = run(ends_twice + PATIENT, options={"restart_policy": {"Name": "always"}})
     node.start(GPU, MARKET)
-    until(lambda: client.containers.list()[0].attrs["RestartCount"] >= 2)
+    until(lambda: client.api.inspect_container(f"autopilot-{NETWORK}-{GPU.id}")["RestartCount"])
     seen: list[Observation] = []
-    until(lambda: seen.append(node.observe(GPU)) or "times, and up for" in seen[-1].note)
+    until(lambda: seen.append(node.observe(GPU)) or seen[-1].note.startswith("restarted 2 times, and up for"))
 
     assert {Phase.STARTING} == {each.phase for each in seen}
     until(lambda: POST.gone(node))
@@ -141,6 +142,27 @@ def test_a_health_check_decides_when_it_serves(run: Callable[..., ServiceNode], 
 
     assert "the queue is unreachable" in node.observe(GPU).note
     assert client.containers.list()[0].status == "running"
+
+
+def test_a_check_that_fails_on_the_way_out_does_not_make_it_gone(run: Callable[..., ServiceNode], client: Any, tmp_path: Path) -> None:
+    """It runs, and holds its GPU: what was asked to go and answers nobody any more is still there."""
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state/well").touch()
+    check = {"test": ["CMD-SHELL", "test -e /state/well"], "interval": 200_000_000, "retries": 1, "start_period": 0}
+    node = run(STUBBORN, mounts=(f"{tmp_path}/state:/state",), options={"healthcheck": check})
+    POST.serving(node)
+    until(lambda: b"deaf" in client.containers.list()[0].logs())
+    node.stop(GPU)
+    (tmp_path / "state/well").unlink()
+    until(lambda: client.containers.list()[0].attrs["State"]["Health"]["Status"] == "unhealthy")
+
+    assert Phase.DRAINING is POST.phase(node)
+
+
+def test_what_an_engine_refuses_is_said(run: Callable[..., ServiceNode]) -> None:
+    """Also where the engine calls it not found: it is the owner's network that is missing, not a container that somebody removed."""
+    with pytest.raises(NodeFault, match="nowhere"):
+        run(options={"network_mode": "nowhere"}).start(GPU, MARKET)
 
 
 def test_an_image_that_is_not_here_is_a_fault_of_the_node(docker_host: str, tmp_path: Path) -> None:

@@ -47,8 +47,8 @@ class Rig(Fleet):
     def tend(self) -> Tending:
         """Start afresh, and look at the GPUs from now on."""
         moving = self.store.journal.open_switches
-        devices, whole = self.devices, self.whole
-        self.tending = Tending(devices, self.gauge.look, self.house, lambda: {switch.device for switch in moving()}, whole=whole)
+        devices, owners, whole = self.devices, self.store.owners, self.whole
+        self.tending = Tending(devices, self.gauge.look, self.house, owners, lambda: {switch.device for switch in moving()}, whole=whole)
         self.authorities = (self.tending,)
         self.restart()
         return self.tending
@@ -76,6 +76,25 @@ def test_a_game_drains_the_node_and_it_comes_back_after_a_quiet_while() -> None:
     rig.fly(QUIET - timedelta(minutes=1), timedelta(minutes=1))
     assert IDLE == rig.at()
     rig.fly(timedelta(minutes=3), timedelta(minutes=1))  # and does not wait for the next rates
+    assert rig.venue("akash") == rig.at()
+
+
+def test_a_restart_does_not_bring_the_node_back_sooner() -> None:
+    """A game that was seen a minute before the daemon ended, and is gone when it begins: its owner may come back as long as ever."""
+    rig = Rig()
+    rig.driver.runs(rig.gpu, "elden_ring.exe")
+    rig.tick(timedelta(seconds=15))
+    rig.fly(WORK)
+    assert IDLE == rig.at()
+    left = rig.clock.now()
+    rig.driver.ends(rig.gpu)
+    rig.later(timedelta(minutes=1))
+    rig.tend()
+
+    assert f"its owner was on it with elden_ring.exe (4242), and may come back until {left + QUIET:%H:%M:%S} UTC" in rig.decide()
+    rig.fly(QUIET - timedelta(minutes=2), timedelta(minutes=1))
+    assert IDLE == rig.at()
+    rig.fly(timedelta(minutes=5), timedelta(minutes=1))
     assert rig.venue("akash") == rig.at()
 
 
@@ -163,16 +182,22 @@ def test_a_container_on_an_idle_gpu_is_its_owners() -> None:
     assert IDLE == rig.at()
 
 
-def test_a_node_that_starts_in_a_container_is_not_taken_for_the_owner() -> None:
-    """The GPU is idle until the node has come up, and the node's container is on it before that."""
+def on_its_way(boot: timedelta) -> Rig:
+    """A rig whose GPU has left akash, and is on its way from idle to a render node that is slow to come up."""
     rig = Rig()
     render = rig.sites["render"]
-    render._sim = type(render._sim)(render.network, rig.clock, Manner(boot=timedelta(minutes=30)), render.memory)
+    render._sim = type(render._sim)(render.network, rig.clock, Manner(boot=boot), render.memory)
     rig.wish("idle")
     rig.decide()
     rig.fly(WORK)
     rig.wish("render")
     rig.decide()
+    return rig
+
+
+def test_a_node_that_starts_in_a_container_is_not_taken_for_the_owner() -> None:
+    """The GPU is idle until the node has come up, and the node's container is on it before that."""
+    rig = on_its_way(boot=timedelta(minutes=30))
     rig.driver.runs(rig.gpu, "node", kin=Kin.BOXED)
     rig.fly(timedelta(minutes=40))
 
@@ -230,14 +255,7 @@ def test_a_node_that_still_drains_is_called_back_when_its_gpu_is_lost() -> None:
 
 def test_a_node_that_boots_on_a_gpu_in_trouble_is_not_called_off() -> None:
     """There is nothing to go back to, and a driver that hangs for a minute is no reason to end what comes up."""
-    rig = Rig()
-    render = rig.sites["render"]
-    render._sim = type(render._sim)(render.network, rig.clock, Manner(boot=timedelta(minutes=20)), render.memory)
-    rig.wish("idle")
-    rig.decide()
-    rig.fly(WORK)
-    rig.wish("render")
-    rig.decide()
+    rig = on_its_way(boot=timedelta(minutes=20))
     rig.driver.ailments[rig.gpu.id] = LOST
     rig.fly(timedelta(minutes=25))
 

@@ -9,15 +9,17 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from autopilot.contracts import Scope
 from autopilot.errors import NodeFault, Transient
-from autopilot.guards import Cooldown
+from autopilot.guards import Cooldown, RigScope
 from autopilot.model.device import IDLE, Device, DeviceId, Venue
 from autopilot.model.experience import Hire
-from autopilot.model.node import PREPARED, Observation, Phase, Placement, Readiness, Stage
+from autopilot.model.node import PREPARED, Lease, Observation, Phase, Placement, Readiness, Stage
 from autopilot.model.order import FREE, Bounds, Order
 from autopilot.model.plan import EntryCost, ExitCost, PlanId
 from autopilot.model.switch import State, Switch, SwitchId
 from autopilot.pilot.costs import Costs
+from autopilot.pilot.mending import Mending
 from autopilot.sim.clock import SimClock
 from autopilot.sim.node import Manner
 from autopilot.testing.views import START, device, venue
@@ -35,12 +37,14 @@ class PreparedSite(Site):
     def __init__(self, name: str, clock: SimClock, manner: Manner | None = None) -> None:
         super().__init__(name, clock, manner)
         self.readiness: Readiness | Exception = PREPARED
+        self.apart: dict[DeviceId, Readiness] = {}
+        """What it says of some devices, where that is something else."""
 
     def prepare(self, device: Device, venue: Venue) -> Readiness:  # noqa: ARG002
         self.told.append("prepare")
         if isinstance(self.readiness, Exception):
             raise self.readiness
-        return self.readiness
+        return self.apart.get(device.id, self.readiness)
 
 
 class Owner:
@@ -110,6 +114,44 @@ def test_a_target_that_cannot_be_started_costs_nothing(said: Readiness | Excepti
     assert venue("akash") == fleet.at()
 
 
+def rig_of_two(said: Readiness) -> tuple[Fleet, PreparedSite]:
+    """Two GPUs on their way from akash to a network that takes both or none, and that says something else of the second."""
+    fleet = Fleet("akash", "nosana", gpus=2, manner=SLOW)
+    target = PreparedSite("nosana", fleet.clock, SLOW)
+    target.scope, target.apart = Scope.RIG, {device(1).id: said}
+    fleet.sites["nosana"] = target
+    fleet.guards = [RigScope({target.network: Scope.RIG})]
+    fleet.restart()
+    for name in ("akash", "nosana"):
+        fleet.wish(name, 0)
+        fleet.wish(name, 1)
+        fleet.decide()
+        fleet.fly(HOUR)
+    return fleet, target
+
+
+def test_a_rig_goes_when_its_last_gpu_is_ready() -> None:
+    """Neither is touched before: the one that would be ready earns on."""
+    fleet, target = rig_of_two(Readiness(Stage.WORKING, "1.0 of 3.4 GB so far"))
+
+    assert [State.PREPARING] * 2 == [progress.switch.state for progress in fleet.pilot.open_switches.values()]
+    assert "1.0 of 3.4 GB so far" in fleet.tick()
+    target.apart.clear()
+    fleet.fly(2 * HOUR)
+    assert [venue("nosana")] * 2 == [fleet.at(0), fleet.at(1)]
+
+
+def test_a_rig_of_which_one_gpu_is_refused_stays_together() -> None:
+    """Half a rig is none to such a network: both stay where they earn, and nothing was told to their nodes."""
+    fleet, target = rig_of_two(Readiness(Stage.REFUSED, "no such image"))
+    ends = [switch.state for switch in fleet.store.journal.switches()[2:4]]
+
+    assert [State.REVERTED] * 2 == ends
+    assert [venue("akash")] * 2 == [fleet.at(0), fleet.at(1)]
+    assert {"start"} == set(fleet.sites["akash"].told)
+    assert {"prepare"} == set(target.told)
+
+
 def test_a_target_that_cannot_say_is_asked_again_and_not_for_ever() -> None:
     """An engine that does not answer is no refusal; after the limit it is left alone."""
     fleet, target = serving()
@@ -134,6 +176,22 @@ def test_a_gain_that_goes_while_the_target_prepares_ends_the_switch() -> None:
     switch = fleet.store.journal.switches()[-1]
 
     assert (State.REVERTED, False, []) == (switch.state, switch.failed, fleet.sites["akash"].told)
+
+
+def test_a_broken_node_keeps_the_work_that_may_not_be_broken() -> None:
+    """A tenant works on without his provider, a job under a health check that fails: it is told nothing until that has ended."""
+    fleet, _ = serving()
+    fleet.authorities = (Mending(fleet.store),)
+    fleet.restart()
+    akash, jobs = fleet.sites["akash"], [Lease("job", START)]
+    akash.seen = lambda device: Observation(device.id, akash.venue, Phase.FAULT, fleet.clock.now(), tuple(jobs), "it crashes")
+    fleet.fly(HOUR)
+    assert (venue("akash"), []) == (fleet.at(), akash.told)
+    jobs.clear()
+    fleet.tick(MINUTE)
+
+    assert {"stop"} == set(akash.told)
+    assert "akash is fault and runs no work" in [event.why for event in fleet.store.journal.events()]
 
 
 def test_a_strangers_process_is_waited_for_and_then_left_alone() -> None:

@@ -37,7 +37,7 @@ class Limited(Fleet):
     def tend(self) -> None:
         """Start afresh."""
         limiter = Limiter(self.wanted, self.gauge.limit, self.store.power_limits)
-        self.authorities = (Tending(self.devices, self.gauge.look, Household(), set, limiter=limiter),)
+        self.authorities = (Tending(self.devices, self.gauge.look, Household(), self.store.owners, set, limiter=limiter),)
         self.restart()
 
     def goes(self, name: str) -> Watts:

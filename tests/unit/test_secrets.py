@@ -68,37 +68,20 @@ def test_keys_are_known_by_their_names(name: str) -> None:
     assert is_key(name)
 
 
-def test_of_a_configuration_only_the_harmless_is_shown() -> None:
-    """A text that is not known to be harmless is hidden, whatever its key is called."""
-    tables: dict[str, Any] = {
+def tables(url: str, word: str, number: object) -> dict[str, Any]:
+    """A configuration with something private here and there."""
+    node = {"command": [word, word], "env": {"PLAIN": word}, "gpu": True, "token": number}
+    return {
         "strategy": "forecast",
         "daemon": {"tick": "15s"},
         "power": {"price": "0.12 $/kWh"},
-        "networks": {
-            "mine": {
-                "type": "http",
-                "url": "https://host.example/secret",
-                "headers": {"X-Anything": "hunter2"},
-                "fee": 0.1,
-                "node": {"command": ["--x", "hunter2"], "env": {"PLAIN": "hunter2"}, "gpu": True, "token": 7},
-            }
-        },
+        "networks": {"mine": {"type": "http", "url": url, "headers": {"X-Anything": word}, "fee": 0.1, "node": node}},
     }
 
-    assert {
-        "strategy": "forecast",
-        "daemon": {"tick": "15s"},
-        "power": {"price": "0.12 $/kWh"},
-        "networks": {
-            "mine": {
-                "type": "http",
-                "url": HIDDEN,
-                "headers": {"X-Anything": HIDDEN},
-                "fee": 0.1,
-                "node": {"command": [HIDDEN, HIDDEN], "env": {"PLAIN": HIDDEN}, "gpu": True, "token": HIDDEN},
-            }
-        },
-    } == configured(tables)
+
+def test_of_a_configuration_only_the_harmless_is_shown() -> None:
+    """A text that is not known to be harmless is hidden, whatever its key is called."""
+    assert tables(HIDDEN, HIDDEN, HIDDEN) == configured(tables("https://host.example/secret", "hunter2", 7))
 
 
 def test_secrets_are_gathered_from_where_they_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,18 +23,10 @@ from autopilot.model.plan import PlanId
 from autopilot.model.switch import State, Switch, SwitchId
 from autopilot.store.journal import Arrival
 from autopilot.store.store import Store
+from shared.daemons import heartbeat
 
 AKASH, NOSANA = Venue(NetworkId("akash")), Venue(NetworkId("nosana"))
-BODY: dict[str, Any] = {
-    "version": "0.1.0",
-    "strategy": "payback",
-    "live": True,
-    "tick_seconds": 15.0,
-    "speed": 1.0,
-    "devices": [["id-0", "RTX 4090", 0], ["id-1", "H100", 1]],
-    "silent": {},
-    "quarantine": {},
-}
+BODY = heartbeat(["id-0", "RTX 4090", 0], ["id-1", "H100", 1])
 Run = Callable[..., Result]
 
 

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -21,17 +20,9 @@ from autopilot.store.store import Store
 from autopilot.store.wishes import Want, Wish
 from autopilot.testing.views import START
 from autopilot.units import span_of
+from shared.daemons import heartbeat
 
-BODY: dict[str, Any] = {
-    "version": "0.1.0",
-    "strategy": "payback",
-    "live": True,
-    "tick_seconds": 15.0,
-    "speed": 1.0,
-    "devices": [["GPU-8f0e1111-aa", "RTX 4090", 0], ["GPU-8f0e2222-bb", "H100", 1]],
-    "silent": {},
-    "quarantine": {},
-}
+BODY = heartbeat(["GPU-8f0e1111-aa", "RTX 4090", 0], ["GPU-8f0e2222-bb", "H100", 1])
 ZERO, ONE = DeviceId("GPU-8f0e1111-aa"), DeviceId("GPU-8f0e2222-bb")
 AKASH, SMALL, LARGE = (Venue(NetworkId(network), market) for network, market in (("akash", ""), ("nosana", "small"), ("nosana", "large")))
 Run = Callable[..., Result]

@@ -35,10 +35,11 @@ class Chaos:
 
     def life(self) -> None:
         """One daemon's, with at most one fault, until it is killed at a random moment."""
-        process = self.flight.launch(**self._variables)
+        process = self.flight.launch_warm(**self._variables)
         self._repair_soon()
         if self._random.random() < 0.75 and not self._ballast.exists():
             self.flight.wait_for("WATCHDOG=1")
+        self.flight.warm_up(**self._variables)
         self._pause(0.5)
         self.rig.rates.change(self._random, self._random.choice(MODELS))
         if self._random.random() < 0.6:
@@ -130,7 +131,7 @@ class Chaos:
             self._revive()
         for flag in (*self.rig.shared.glob("broken-*"), *self.rig.shared.glob("deaf-*"), *self.rig.shared.glob("hungry-*")):
             flag.unlink()
-        self.flight.launch(**self._variables)
+        self.flight.launch_warm(**self._variables)
         self.flight.wait_until(self._settled)
 
     def _settled(self) -> bool:

@@ -95,7 +95,7 @@ class CommandShape:
         phase = _MEANS.get(said.code)
         if phase is None:
             raise Transient(self._network, f"{self._commands.look[0]} cannot tell: {said.complaint}")
-        return self._orders.seen(device, Look(phase, note=said.out.strip()[:_WORDS]))
+        return self._orders.seen(device, Look(phase, note=said.out.strip()[:_WORDS], lives=phase is Phase.FAULT))
 
     def prepare(self, device: Device, venue: Venue) -> Readiness:
         """Whether the command that launches is on this host."""

@@ -89,7 +89,7 @@ class ContainerShape:
         age = self._clock.now() - datetime.fromisoformat(state["StartedAt"])
         health = state.get("Health", {}).get("Status", "none")
         if health == "unhealthy":
-            return Look(Phase.FAULT, venue, f"its health check fails: {_last_words(state)}")
+            return Look(Phase.FAULT, venue, f"its health check fails: {_last_words(state)}", lives=True)
         if state.get("Paused") or state.get("Restarting"):
             return Look(Phase.STARTING, venue, "paused" if state.get("Paused") else "restarting")
         if (restarts := container.attrs.get("RestartCount", 0)) and timedelta(0) <= age < _STEADY:
@@ -194,7 +194,7 @@ class ContainerShape:
         except ImageNotFound:
             raise NodeFault(self._network, f"the image {self._image.name} is not on this host: pull it first") from None
         except APIError as error:
-            if error.status_code in (_GONE, _CONFLICT):
+            if error.status_code == _CONFLICT or (error.status_code == _GONE and device is None):
                 return  # somebody, or an earlier call of ours, was quicker: the next look shows what there is
             kind = Transient if device is None else NodeFault
             raise kind(self._network, f"the container engine refused: {error.explanation or error}") from None

@@ -60,7 +60,8 @@ class ServiceNode:
 
     def drain(self, device: Device) -> None:
         """Take no new work; what runs may finish."""
-        if self._shape.look(device).phase in (Phase.STARTING, Phase.READY):
+        look = self._shape.look(device)
+        if look.lives or look.phase in (Phase.STARTING, Phase.READY):
             if not self._mark(device).exists():
                 self._mark(device).touch()
             self._work.refuse(device)
@@ -87,11 +88,11 @@ class ServiceNode:
         """Of a node that is not known to serve. One that boots although it is to drain is drained at once, and not started again."""
         phase = Phase.DRAINING if look.phase is Phase.STARTING and self._refuses(device) else look.phase
         venue = None if phase in (Phase.ABSENT, Phase.UNKNOWN) else look.venue
-        leases = self._early(device) if look.phase is Phase.STARTING else ()
+        leases = self._told_of(device) if look.lives or look.phase is Phase.STARTING else ()
         return Observation(device.id, venue, phase, self._clock.now(), leases, look.note)
 
-    def _early(self, device: Device) -> tuple[Lease, ...]:
-        """The work of a node that comes up: it may have some before it is known to serve. One that cannot tell yet has none."""
+    def _told_of(self, device: Device) -> tuple[Lease, ...]:
+        """The work of a node that comes up, or is broken and not gone: it may have some. Where that cannot be told, it has none."""
         try:
             return self._work.leases(device)
         except Transient:

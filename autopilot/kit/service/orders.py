@@ -54,8 +54,9 @@ class Orders:
     def seen(self, device: Device, look: Look) -> Look:
         """What an engine shows, in the light of the orders: what was asked to go is on its way, and its end is no fault."""
         if self.asked(device) is not None:
-            if look.phase in (Phase.READY, Phase.STARTING):
-                return replace(look, phase=Phase.DRAINING, venue=look.venue or self.venue(device), note=look.note or "asked to go")
+            if look.lives or look.phase in (Phase.READY, Phase.STARTING):
+                venue, note = look.venue or self.venue(device), look.note or "asked to go"
+                return replace(look, phase=Phase.DRAINING, venue=venue, note=note, lives=False)
             if look.phase is Phase.FAULT:
                 return ABSENT
         return look if look.phase is Phase.ABSENT else replace(look, venue=look.venue or self.venue(device))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from autopilot.clock import Clock
@@ -82,20 +82,22 @@ class ReplicaSetShape:
         wanted = kept.spec.replicas and kept.metadata.deletion_timestamp is None
         look = self._up(kept, pods) if wanted else Look(Phase.DRAINING, note=_going(pods))
         if self._ours(kept):
-            return Look(look.phase, venue, look.note)
+            return replace(look, venue=venue)
         remedy = f"to hand it over: kubectl annotate --overwrite {kept.path} {_MARK}={self._network} {_ASKED}-"
         return Look(look.phase, note="; ".join(filter(None, (look.note, remedy))), ours=False)
 
     def _gone(self, venue: Venue | None) -> Look:
         """Nothing of the program is left; what it started for others may be."""
         held = self.gpu_pods(self._replicas.tenants) if self._replicas.tenants else ()
-        return Look(Phase.FAULT, venue, f"it is down, and GPUs are held for it by {_listed(held)}") if held else ABSENT
+        if not held:
+            return ABSENT
+        return Look(Phase.FAULT, venue, f"it is down, and GPUs are held for it by {_listed(held)}", lives=True)
 
     def _up(self, kept: Kept, pods: Sequence[Pod]) -> Look:
         if any(pod.ready for pod in pods):
             return Look(Phase.READY)
         if trouble := next((f"{pod.path}: {pod.trouble}" for pod in pods if pod.trouble), ""):
-            return Look(Phase.FAULT, note=trouble)
+            return Look(Phase.FAULT, note=trouble, lives=True)
         if waits_for := next((pod.waits_for for pod in pods if pod.waits_for), ""):
             return Look(Phase.STARTING, note=f"{waits_for}; {self._holders()}")
         return Look(Phase.STARTING, note="its pod is not ready yet" if pods else self._cluster.complaint(kept) or "it has no pod yet")

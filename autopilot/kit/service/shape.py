@@ -25,6 +25,8 @@ class Look:
     """What a person should know: an exit code, a restart count."""
     ours: bool = True
     """Whether we started it. What somebody else started is never ended by us."""
+    lives: bool = False
+    """Whether something of a broken one may still run: then it is not gone because it was asked to go, and its work is asked about."""
 
 
 ABSENT = Look(Phase.ABSENT)

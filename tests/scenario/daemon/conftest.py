@@ -22,6 +22,7 @@ import pytest
 
 from autopilot.clock import SystemClock
 from autopilot.units import HOUR, hour_start
+from shared.daemons import UNGUARDED
 
 NETWORKS = ("akash", "nosana", "render")
 PATIENCE = 60
@@ -35,10 +36,6 @@ speed = 3600
 tick = "3m"
 poll = "1h"
 jitter = "0m"
-[guards]
-dwell = "0m"
-cooldown = "0m"
-changes_per_day = 10000
 [limits]
 stop = "2h"
 start = "4h"
@@ -53,6 +50,18 @@ drain = "15m"
 jitter = 0.5
 fee = "0.01 $"
 """
+
+
+WARM = """
+import sys
+import autopilot.telling.beside, autopilot_adapters.http.adapter, docker
+from autopilot.cli import main
+from autopilot.daemon.service import Daemon
+from autopilot.store.store import Store
+Store.in_memory().close()
+sys.stdin.readline() and main()
+"""
+"""A program that has imported all that a daemon needs, and becomes one at a word; without one it ends."""
 
 
 APPENDED = {
@@ -92,6 +101,7 @@ class Flight:
         self.state = folder / "autopilot.db"
         self.config = folder / "autopilot.toml"
         self.processes: list[subprocess.Popen[str]] = []
+        self._warm: subprocess.Popen[str] | None = None
         self._channel = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._channel.bind(str(folder / "notify"))
         self.configure("greedy")
@@ -100,7 +110,7 @@ class Flight:
     def configure(self, strategy: str) -> None:
         """Write the configuration."""
         networks = (NETWORK.format(name=name) for name in NETWORKS)
-        self.config.write_text(CONFIG.format(strategy=strategy) + "".join(networks), encoding="utf-8")
+        self.config.write_text(CONFIG.format(strategy=strategy) + UNGUARDED + "".join(networks), encoding="utf-8")
 
     def _write_rates(self) -> None:
         """Rates around now: every hour another network has the lead, so that there is always a switch to make."""
@@ -114,12 +124,30 @@ class Flight:
     def launch(self, **variables: str) -> subprocess.Popen[str]:
         """Start a daemon. What was said before is not waited for any more."""
         list(self._hear(0))
-        command = [sys.executable, "-m", "autopilot", "run", "--live", "--config", str(self.config), "--state", str(self.state)]
-        where = {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "NOTIFY_SOCKET": str(self.folder / "notify")}
-        with (self.folder / f"log-{len(self.processes)}").open("w", encoding="utf-8") as log:
-            process = subprocess.Popen(command, cwd=self.folder, env={**os.environ, **where, **variables}, stderr=log, text=True)
+        self.processes.append(self._program("-m", "autopilot", **variables))
+        return self.processes[-1]
+
+    def warm_up(self, **variables: str) -> None:
+        """Have the next daemon ready while this one flies: most of the time that one takes to start, it imports."""
+        self._warm = self._program("-c", WARM, stdin=subprocess.PIPE, **variables)
+
+    def launch_warm(self, **variables: str) -> subprocess.Popen[str]:
+        """Let the one begin that is ready, or is about to be."""
+        list(self._hear(0))
+        if self._warm is None:
+            self.warm_up(**variables)
+        process, self._warm = self._warm, None
+        with process.stdin as word:
+            word.write("\n")
         self.processes.append(process)
         return process
+
+    def _program(self, *how: str, stdin: int = subprocess.DEVNULL, **variables: str) -> subprocess.Popen[str]:
+        command = [sys.executable, *how, "run", "--live", "--config", str(self.config), "--state", str(self.state)]
+        where = {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "NOTIFY_SOCKET": str(self.folder / "notify")}
+        environment = {**os.environ, **where, **variables}
+        with (self.folder / f"log-{len(self.processes)}").open("w", encoding="utf-8") as log:
+            return subprocess.Popen(command, cwd=self.folder, env=environment, stdin=stdin, stderr=log, text=True)
 
     @property
     def log(self) -> str:
@@ -225,10 +253,12 @@ class Flight:
 
     def close(self) -> None:
         """Leave nothing running."""
-        for process in self.processes:
+        for process in filter(None, (*self.processes, self._warm)):
             if process.poll() is None:
                 process.kill()
                 process.wait()
+            if process.stdin is not None:
+                process.stdin.close()
         self._channel.close()
 
 

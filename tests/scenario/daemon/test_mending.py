@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from shared.nodes import PATIENT, end_all
-from shared.servers import Desk, served
+from shared.daemons import Price, mine
+from shared.nodes import end_all
+from shared.servers import served
 
 CONFIG = """
 strategy = "greedy"
@@ -27,23 +28,7 @@ dwell = "0s"
 changes_per_day = {changes}
 [limits]
 steady = "0s"
-[networks.mine]
-type = "http"
-url = "{url}"
-models = {{ "RTX 4090" = "4090" }}
-price = "price"
-unit = "$/h"
-occupancy = 1
-[networks.mine.node]
-process = ["/bin/sh", "-c", {script!r}]
 """
-
-
-class Price(Desk):
-    """A network that pays half a dollar."""
-
-    def answer(self) -> None:
-        self.say_json({"price": 0.5})
 
 
 class Fleet:
@@ -55,7 +40,7 @@ class Fleet:
 
     def fly(self, changes: int) -> int:
         """Start the daemon. The process id of the node, once it serves."""
-        self.flight.config.write_text(CONFIG.format(url=self._url, script=PATIENT, changes=changes), encoding="utf-8")
+        self.flight.config.write_text(CONFIG.format(changes=changes) + mine(self._url), encoding="utf-8")
         self.flight.launch()
         self.flight.wait_for("READY=1")
         self.flight.wait_until(lambda: self.arrivals == ["mine"])

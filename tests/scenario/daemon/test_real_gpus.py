@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
+from shared.daemons import UNGUARDED, Price, mine
 from shared.driver import stand_in
-from shared.nodes import PATIENT, end_all
-from shared.servers import Desk, served
+from shared.nodes import end_all
+from shared.servers import served
 
 FIRST, SECOND = (f"GPU-0000000{number}-0000-0000-0000-000000000000" for number in range(2))
 CONFIG = """
@@ -25,34 +26,13 @@ tick = "0.2s"
 poll = "5s"
 answer = "4s"
 jitter = "0m"
-[guards]
-dwell = "0m"
-cooldown = "0m"
-changes_per_day = 10000
 [limits]
 steady = "0s"
 [owner]
 quiet = "1s"
 [power]
-limits = {{ mine = "300 W" }}
-[networks.mine]
-type = "http"
-url = "{url}"
-models = {{ "RTX 4090" = "4090" }}
-price = "price"
-unit = "$/h"
-occupancy = "`1`"
-boot = "1s"
-[networks.mine.node]
-process = ["/bin/sh", "-c", {script!r}]
+limits = { mine = "300 W" }
 """
-
-
-class Price(Desk):
-    """A network that pays half a dollar."""
-
-    def answer(self) -> None:
-        self.say_json({"price": 0.5})
 
 
 class Host:
@@ -61,7 +41,7 @@ class Host:
     def __init__(self, flight: Any, url: str, driver: Path) -> None:
         self.flight = flight
         self._driver = driver
-        flight.config.write_text(CONFIG.format(url=url, script=PATIENT), encoding="utf-8")
+        flight.config.write_text(CONFIG + UNGUARDED + mine(url), encoding="utf-8")
         self.says()
 
     def says(self, *lines: str) -> None:
