@@ -10,14 +10,17 @@ from autopilot.model.view import View
 from autopilot.occupancy import Belief
 
 
-def believed(view: View, device: Device, venue: Venue) -> Belief | None:
+def believed(view: View, device: Device, venue: Venue, *, in_full: bool = False) -> Belief | None:
     """What the venue is worth to the device, by the job or not, less what it is known to pay less than it quotes.
 
-    None where it offers nothing, or did not answer.
+    None where it offers nothing, or did not answer. ``in_full``, its evidence tells what is known of its pay where that does not count.
     """
     quote = view.quote(venue, device)
     if quote is None:
         return None
     belief, known = occupancy.believed(quote, view.experience, device), view.experience.realised.get((venue, device.model))
     share = realised.factor(known)
-    return belief if share == 1.0 else replace(belief, rate=belief.rate * share, evidence=f"{belief.evidence}, {realised.said(known)}")
+    if share == 1.0 and not in_full:
+        return belief
+    evidence = f"{belief.evidence}{', ' if share != 1.0 else '; '}{realised.said(known)}"
+    return replace(belief, rate=belief.rate * share, evidence=evidence)

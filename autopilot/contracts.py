@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol, Self, runtime_checkable
+from typing import Any, Protocol, Self, runtime_checkable
 
 from autopilot.model.device import Device, NetworkId, Venue
 from autopilot.model.gpu import Needs
@@ -37,9 +37,14 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """What a network asks of whoever joins it, as it is published. An adapter's factory may tell it as ``conditions``."""
+    """What a network asks of whoever joins it, as it is published. An adapter's factory may tell it as ``conditions``.
+
+    A venue whose needs a GPU or its host does not meet is closed to it, unless ``[rig.needs]`` says otherwise.
+    """
 
     needs: Needs = field(default_factory=Needs)
+    markets: Mapping[str, Needs] = field(default_factory=dict)
+    """What single markets ask for, by name, in place of ``needs``."""
     systems: tuple[str, ...] = ()
     """What its program runs on: ``Linux``, ``Windows``, ``WSL``; anything where none is named."""
     besides: str = ""
@@ -84,17 +89,20 @@ class Prepares(NodeDriver, Protocol):
     def prepare(self, device: Device, venue: Venue) -> Readiness:
         """Whether a start would succeed: the program and its image are there, the credentials are good.
 
-        What takes long (an image to be fetched) is begun, and asked about again; nothing of a device is held for it. A network that
-        takes whole rigs says the same of every device.
+        What takes long (an image to be fetched) is begun, and asked about again; nothing of a device is held for it. Of a
+        network that takes whole rigs the least ready answer counts for all its devices.
         """
         ...
 
 
 class PayoutSource(Protocol):
-    """What a network really paid."""
+    """What a network really paid, and what it says it owes."""
 
     def payouts(self, since: datetime) -> Sequence[Payout]:
-        """Every payout for work that ended after the instant. One that was given before may come again, under the same id."""
+        """Every payout for work that ended after the instant. One that was given before may come again, under the same id.
+
+        What is only owed is not settled; it may come again settled. Raises Transient or Refused.
+        """
         ...
 
 
@@ -188,3 +196,8 @@ class NamedStrategy:
     strategy: Strategy
     parameters: Mapping[str, str] = field(default_factory=dict)
     """Those that were set, as they were written."""
+
+    @property
+    def named(self) -> dict[str, Any]:
+        """As the journal has it."""
+        return {"name": self.name, "parameters": dict(self.parameters)}

@@ -15,6 +15,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from functools import lru_cache
+from operator import mul
 from typing import NamedTuple
 
 from autopilot.model.experience import Realised
@@ -50,13 +52,19 @@ def measured(stretches: Iterable[Stretch], now: datetime) -> Realised | None:
     told = [each for each in stretches if each.quoted > 0.0]
     if len(told) < _FEWEST:
         return None
-    weights = [math.pow(0.5, max(now - each.start, timedelta(0)) / HALF_LIFE) for each in told]
-    quoted = math.fsum(weight * each.quoted for weight, each in zip(weights, told, strict=True))
-    ratio = math.fsum(weight * each.paid for weight, each in zip(weights, told, strict=True)) / quoted
-    squares = math.fsum((weight * (each.paid - ratio * each.quoted)) ** 2 for weight, each in zip(weights, told, strict=True))
+    starts, spans, quotes, pays = zip(*told, strict=True)
+    weights = [_weight(now - start) for start in starts]
+    quoted = math.fsum(map(mul, weights, quotes))
+    ratio = math.fsum(map(mul, weights, pays)) / quoted
+    each = zip(weights, quotes, pays, strict=True)
+    squares = math.fsum([(weight * (paid - ratio * due)) ** 2 for weight, due, paid in each])
     error = math.hypot(math.sqrt(squares * len(told) / (len(told) - 3)) / quoted, ROUNDING)
-    hours = math.fsum(weight * each.hours for weight, each in zip(weights, told, strict=True))
-    return Realised(ratio, error, hours)
+    return Realised(ratio, error, math.fsum(map(mul, weights, spans)))
+
+
+@lru_cache(maxsize=4096)  # every venue has stretches of the same ages
+def _weight(age: timedelta) -> float:
+    return math.pow(0.5, max(age, timedelta(0)) / HALF_LIFE)
 
 
 def factor(known: Realised | None) -> float:

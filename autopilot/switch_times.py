@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from autopilot.model.switch import Event, State, Switch
 
-_KEPT = 50
+KEPT = 50
 """So many of the last observations count: programs change."""
 _WORD = 4
 """The adapter's word counts as so many observations."""
@@ -56,7 +56,7 @@ class Sample:
     """The last observations of one span, and what they make of an adapter's word."""
 
     def __init__(self) -> None:
-        self._spans: deque[timedelta] = deque(maxlen=_KEPT)
+        self._spans: deque[timedelta] = deque(maxlen=KEPT)
         self._median = _NO_TIME
 
     def note(self, span: timedelta) -> None:
@@ -66,6 +66,8 @@ class Sample:
 
     def typical(self, word: timedelta) -> timedelta:
         """Their median, drawn towards the adapter's word: that is believed as if it had been observed a few times."""
+        if not self._spans:
+            return word
         count = len(self._spans)
         return (word * _WORD + self._median * count) / (_WORD + count)
 

@@ -16,15 +16,16 @@ from autopilot.errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:
     from autopilot.cli.reasons import Told
-    from autopilot.contracts import NamedStrategy
+    from autopilot.contracts import NamedStrategy, Scope
     from autopilot.dashboard.reasons import Reasons
-    from autopilot.model.device import Venue
+    from autopilot.model.device import NetworkId, Venue
     from autopilot.model.view import View
+    from autopilot.settings import Settings
     from autopilot.store.journal import Ruling
     from autopilot.store.store import Store
     from autopilot.units import UsdPerHour
 
-_GpuArgument = Annotated[str | None, typer.Argument(metavar="[GPU]", help="A GPU, by its label or id; all, where none is named.")]
+_GpuArgument = Annotated[str | None, typer.Argument(metavar="GPU", help="A GPU, by its label or UUID. Default: all.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -36,10 +37,10 @@ def register(app: typer.Typer) -> None:
 def explain(
     gpu: _GpuArgument = None,
     *,
-    at: Annotated[str | None, typer.Option(help="The last decision at or before this instant, ISO 8601 with zone.")] = None,
-    last: Annotated[int, typer.Option(min=1, help="So many decisions, the newest first.")] = 1,
+    at: Annotated[str | None, typer.Option(help="The last decision at or before this time: ISO 8601 with its zone.")] = None,
+    last: Annotated[int, typer.Option(min=1, help="How many decisions, the newest first.")] = 1,
     again: Annotated[
-        bool, typer.Option("--ask", help="Ask the strategy again: at which rates would it have moved? It takes seconds.")
+        bool, typer.Option("--ask", help="Ask the strategy again at which rates it would have moved. It takes seconds.")
     ] = False,
     state: StateOption = None,
     config: ConfigOption = None,
@@ -65,16 +66,31 @@ def plan(
 ) -> None:
     """Say what would be decided now, by the newest rates in the state file, and at which rates it would be otherwise. Nothing is moved."""
     from autopilot.backtest.planning import planned
-    from autopilot.guards import chosen
+    from autopilot.guards import RigScope, chosen
     from autopilot.settings import load
 
-    guards = chosen(load(config).guards)
+    settings = load(config)
     with looked_at(state, config) as (store, now):
-        made = planned(store, now, guards)
+        scopes = _scopes(settings, store)
+        made = planned(store, now, (*chosen(settings.guards, settings.limits.limits()), RigScope(scopes)), scopes)
         if made is None:
             raise ConfigError("nothing was decided yet, so nothing is known to plan with; `autopilot run` decides after its first poll")
         told = _asked(store, made.ruling, gpu, made.strategy, made.view)
     _print(told, as_json=as_json, as_csv=as_csv)
+
+
+def _scopes(settings: Settings, store: Store) -> dict[NetworkId, Scope]:
+    """How much of a rig each network takes that is configured. Nobody is asked for anything. Raises ConfigError."""
+    from contextlib import ExitStack
+
+    from autopilot.clock import SystemClock
+    from autopilot.daemon.rig import make_adapters
+    from autopilot.store.context import unpack_devices
+
+    devices = unpack_devices(store.journal.newest_context())
+    with ExitStack() as closing:
+        adapters = make_adapters(settings, SystemClock(), devices, closing) if settings.networks and devices else {}
+        return {network: adapter.scope for network, adapter in adapters.items()}
 
 
 def _rulings(store: Store, until: Any, gpu: str | None) -> Iterator[Ruling]:
@@ -105,19 +121,21 @@ def _told(store: Store, ruling: Ruling, gpu: str | None, *, again: bool) -> list
 
         typer.echo(f"asking {ruling.strategy['name']} again, once it has learned what it knew then …", err=True)
         return _asked(store, ruling, gpu, *recall(store, ruling))
-    seen = starts(store, ruling.at)
-    return [Told(each, seen) for each in _chosen(reasons(ruling, recalled(store.rates, ruling)), gpu)]
+    chosen, tips = _chosen(reasons(ruling, recalled(store.rates, ruling)), gpu), store.tips.of(ruling.at)
+    seen = starts(store, ruling.at, [each.device.id for each in chosen])
+    return [Told(each, seen, tips.get(each.device.id)) for each in chosen]
 
 
 def _asked(store: Store, ruling: Ruling, gpu: str | None, strategy: NamedStrategy, view: View) -> list[Told]:
     """With the rates at which the strategy would decide otherwise, and what it says of itself."""
-    from autopilot.backtest.tipping import Tipper
     from autopilot.cli.reasons import Told
     from autopilot.contracts import Explains
     from autopilot.dashboard.reasons import reasons
     from autopilot.dashboard.trips import starts
+    from autopilot.pilot.tipping import Tipper
 
-    tipper, seen, telling = Tipper(strategy, view), starts(store, ruling.at), strategy.strategy
+    chosen, telling = _chosen(reasons(ruling, view), gpu), strategy.strategy
+    tipper, seen = Tipper(strategy, view), starts(store, ruling.at, [each.device.id for each in chosen])
     words = tuple(telling.explain(view)) if isinstance(telling, Explains) else ()
 
     def tips(each: Reasons) -> dict[Venue, UsdPerHour | None]:
@@ -126,7 +144,7 @@ def _asked(store: Store, ruling: Ruling, gpu: str | None, strategy: NamedStrateg
     def foreseen(each: Reasons) -> Mapping[Venue, UsdPerHour]:
         return telling.foreseen(view, each.device) if isinstance(telling, Explains) and not each.fixed else {}
 
-    return [Told(each, seen, tips(each), foreseen(each), words) for each in _chosen(reasons(ruling, view), gpu)]
+    return [Told(each, seen, tips(each), foreseen(each), words, asked=True) for each in chosen]
 
 
 def _chosen(every: Iterator[Reasons], gpu: str | None) -> list[Reasons]:

@@ -36,6 +36,7 @@ _CANDIDATE = (
     "starts_seen",
     "start_median_seconds",
     "moves_at_usd_per_hour",
+    "moves_at_known",
     "evidence",
 )
 COLUMNS = (*_HEAD, *_CANDIDATE)
@@ -49,11 +50,13 @@ class Told:
     starts: Mapping[tuple[Venue, DeviceId], Seen]
     """How long coming up took, up to the decision."""
     tips: Mapping[Venue, UsdPerHour | None] | None = None
-    """At which quoted rate the strategy would decide otherwise; None where it was not asked, and for a venue where no rate would do."""
+    """At which quoted rate the strategy would decide otherwise; None where nobody looked for it, and for a venue where no rate would do."""
     foreseen: Mapping[Venue, UsdPerHour] = field(default_factory=dict)
     """What the strategy expects of the venues over the time that it plans for, net of power, where it looks ahead and was asked."""
     words: tuple[str, ...] = ()
     """What the strategy says its answers rest upon."""
+    asked: bool = False
+    """Whether the strategy was asked again, rather than the record."""
 
     def as_json(self) -> dict[str, Any]:
         """What is not known is null."""
@@ -64,7 +67,7 @@ class Told:
             "lesson": each.lesson,
             "sentence": each.sentence,
             "asked_about": not each.fixed,
-            "asked_again": self.tips is not None,
+            "asked_again": self.asked,
             "candidates": [_candidate(candidate, self) for candidate in each.candidates],
             "strategy_says": list(self.words),
         }
@@ -90,7 +93,7 @@ def _head(each: Reasons) -> dict[str, Any]:
 
 
 def _candidate(candidate: Candidate, each: Told) -> dict[str, Any]:
-    cost, seen, tip = candidate.cost, each.starts.get((candidate.venue, each.reasons.device.id)), (each.tips or {}).get(candidate.venue)
+    cost, seen, tips = candidate.cost, each.starts.get((candidate.venue, each.reasons.device.id)), each.tips or {}
     figures = (
         str(candidate.venue),
         _float(candidate.quoted),
@@ -105,7 +108,8 @@ def _candidate(candidate: Candidate, each: Told) -> dict[str, Any]:
         candidate.pays_back and candidate.pays_back / HOUR,
         seen.times if seen else 0,
         seen and seen.median.total_seconds(),
-        _float(tip),
+        _float(tips.get(candidate.venue)),
+        candidate.venue in tips,
         candidate.evidence,
     )
     return dict(zip(_CANDIDATE, figures, strict=True))
@@ -127,8 +131,8 @@ def show(every: Sequence[Told]) -> None:
         console.print(*page(each), sep="\n")
     for line in every[0].words if len(every) == 1 else ():
         console.print(Text(plain(line), QUIET), soft_wrap=True)
-    if any(each.tips is None for each in every):
-        console.print(Text("--ask finds the rates at which it would have been decided otherwise", QUIET))
+    if any(each.tips is None and not each.reasons.fixed for each in every):
+        console.print(Text("--ask finds the rates at which it would have been decided otherwise; they are not on record", QUIET))
 
 
 def page(each: Told) -> Iterator[RenderableType]:
@@ -141,7 +145,7 @@ def page(each: Told) -> Iterator[RenderableType]:
     head = f" {plain(reasons.device.model)} at {plain(str(reasons.here))} for {stay}"
     yield Text.assemble((reasons.device.label, "bold"), head)
     yield Text(f"{reasons.at:%Y-%m-%d %H:%M:%S} UTC, {plain(reasons.strategy)}{lesson}", QUIET)
-    if reasons.fixed:
+    if reasons.fixed and not _moves(reasons):
         yield Text("It could not be moved then, and the strategy was not asked about it.", "yellow")
     else:
         yield Text(plain(reasons.sentence.removeprefix(f"{reasons.device.label}: ")), "bold" if _moves(reasons) else "")
@@ -152,8 +156,7 @@ def page(each: Told) -> Iterator[RenderableType]:
     for candidate in reasons.candidates:
         drawn.add_row(*_cells(candidate, each, figures))
     yield drawn
-    for candidate in reasons.candidates:
-        yield _evidence(candidate, each)
+    yield Text("\n").join(_evidence(candidate, each) for candidate in reasons.candidates)
 
 
 def _figures(each: Told) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from autopilot.clock import Clock, SystemClock
 from autopilot.contracts import Adapter, NamedStrategy, Scope
 from autopilot.daemon.fanout import beside
 from autopilot.daemon.gpus import drawn, find
-from autopilot.daemon.learner import Learner
+from autopilot.daemon.learner import Learner, Prober
 from autopilot.errors import ConfigError
 from autopilot.guards import RigScope, chosen
 from autopilot.idle import Idle
@@ -20,14 +20,16 @@ from autopilot.kit import Kit
 from autopilot.kit.http import Http
 from autopilot.kit.series import Series
 from autopilot.kit.tokens import Tokens
-from autopilot.model.device import IDLE, Device, NetworkId
+from autopilot.model.device import IDLE, Device, NetworkId, Venue
+from autopilot.model.gpu import Needs
 from autopilot.pilot import Pilot, World
 from autopilot.pilot.mending import Mending
 from autopilot.pilot.wishing import Pausing, Wishing
-from autopilot.plugins import make_adapter, make_strategy
-from autopilot.settings import Settings
+from autopilot.plugins import conditions_of, make_adapter, make_strategy
+from autopilot.settings import NeedsSettings, Settings
 from autopilot.sim.clock import ScaledClock
 from autopilot.store.store import Store
+from autopilot.tariff import venue_of
 
 
 def make_clock(settings: Settings) -> Clock:
@@ -50,17 +52,38 @@ def make_pilot(settings: Settings, clock: Clock, store: Store, closing: ExitStac
     adapters = make_adapters(settings, clock, gpus.devices, closing)
     scopes = {network: adapter.scope for network, adapter in adapters.items()}
     tending = gpus.tending(settings, store, {network for network, scope in scopes.items() if scope is Scope.RIG}, live=live)
-    learner = Learner()
+    learner, prober = Learner(), Prober()
     closing.callback(learner.close)
+    closing.callback(prober.close)
     draws = dict.fromkeys((device.id for device in gpus.devices), settings.power.draw())
     power, limits, series = settings.power.tariff(), settings.limits.limits(), _series(settings, clock, closing)
     world = World(clock, gpus.devices, adapters, store, draws, power, limits, beside, settings.daemon.answer, learner.teach, series)
+    world = replace(world, probe=prober.probe)
     if tending is not None:
         measured = lambda device: drawn(tending.states, device)  # noqa: E731
         world = replace(world, drawn=measured, gpus=lambda: tending.states, holder=tending.holder)
     wishing = Wishing(store, adapters.keys())
-    authorities = (Pausing(store), *((tending,) if tending else ()), Mending(store), wishing, gpus.eligibility(settings, store))
+    authorities = (Pausing(store), *((tending,) if tending else ()), Mending(store), wishing, gpus.eligibility(asked(settings), store))
     return Pilot(world, strategy, (*chosen(settings.guards, limits), RigScope(scopes)), authorities, live=live)
+
+
+def asked(settings: Settings) -> dict[Venue, Needs]:
+    """What venues ask of a GPU and its host: what their adapters tell, with what the settings say of it over that."""
+    told: dict[Venue, Needs] = {}
+    for name, table in settings.networks.items():
+        conditions = conditions_of(_adapter_and_table(name, table)[0])
+        told |= {Venue(NetworkId(name), market): needs for market, needs in {"": conditions.needs, **conditions.markets}.items()}
+    tables = {venue_of(name): table for name, table in settings.rig.needs.items()}
+    return {venue: _needs(venue, told, tables) for venue in (*told, *tables)}
+
+
+def _needs(venue: Venue, told: Mapping[Venue, Needs], tables: Mapping[Venue, NeedsSettings]) -> Needs:
+    """A table of a network holds for each of its markets, and one of a market goes before it."""
+    whole = Venue(venue.network)
+    found = told.get(venue) or told.get(whole, Needs())
+    for table in (tables.get(whole), tables.get(venue)):
+        found = table.over(found) if table else found
+    return found
 
 
 def _series(settings: Settings, clock: Clock, closing: ExitStack) -> Series | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from autopilot.guards.case import Case, Facts, Guard, Presence
 from autopilot.guards.hardware import Heat, OwnerPresent
 from autopilot.guards.money import DailyLoss, PayBack, StaleQuote
@@ -9,7 +11,9 @@ from autopilot.guards.places import Closed, RigScope
 from autopilot.guards.promises import BusyLease, Identity, Uptime
 from autopilot.guards.timing import Cooldown, DailyBudget, Dwell
 from autopilot.model.switch import Limits
-from autopilot.settings import GuardSettings
+
+if TYPE_CHECKING:
+    from autopilot.settings import GuardSettings  # a backtest flies without a configuration, and is not to wait for its import
 
 __all__ = [
     "BusyLease",

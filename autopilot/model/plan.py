@@ -111,3 +111,7 @@ class Hold:
 
 
 Decision = Plan | Hold
+
+Tips = Mapping[DeviceId, Mapping[Venue, UsdPerHour | None]]
+"""At which quoted rate a decision would have been another: of a venue, the one from which on the device would be sent there; of the one
+that it is at, the one below which it would leave. None where no rate would do; what is not known is not in it."""

@@ -48,7 +48,8 @@ class Costs:
         if word is None:
             return None
         excess = self._timing.excesses[placement.venue, self._models[placement.device]].typical(_NO_TIME)
-        return replace(word, drain=max(word.drain + excess, _NO_TIME))
+        drain = max(word.drain + excess, _NO_TIME)
+        return word if drain == word.drain else replace(word, drain=drain)
 
     def told(self, device: DeviceId, venue: Venue) -> timedelta | None:
         """How long the adapter last said that the drain takes; None where it never said."""

@@ -50,8 +50,7 @@ class Learning:
         self._wanted = False
         history = record.until_now()
         known = self._world.store.rates.last()
-        named = {"name": self.strategy.name, "parameters": dict(self.strategy.parameters)}
-        lesson = Lesson(now, named, self.lesson, known, history.entries)
+        lesson = Lesson(now, self.strategy.named, self.lesson, known, history.entries)
         self._under_way = _UnderWay(self._world.teach(self.strategy.strategy, history), lesson)
 
     def take(self) -> bool:

@@ -27,6 +27,7 @@ from autopilot.pilot.realising import Realiser
 from autopilot.pilot.remembering import Memory
 from autopilot.pilot.speaking import Speaker
 from autopilot.pilot.supplying import Supply
+from autopilot.pilot.tipping import Tipping
 from autopilot.pilot.viewing import Viewer
 from autopilot.pilot.world import World
 from autopilot.store.context import pack
@@ -54,6 +55,7 @@ class Pilot:
         now = world.clock.now()
         self._world = world
         self._learning = Learning(world, strategy)
+        self._tipping = Tipping(world)
         self._guards = guards
         self._live = live
         self._devices = tuple(sorted(world.devices, key=lambda device: device.id))
@@ -129,6 +131,7 @@ class Pilot:
             self._learning.begin(self._poller.record, now)
         if self._learning.take():
             self._poller.fresh = True
+        self._tipping.go_on()
 
     def heading(self, device: DeviceId) -> Venue:
         """The venue that a device is on, or on its way to."""
@@ -235,15 +238,9 @@ class Pilot:
         unwanted = self._unwanted(decision, under_way)
         guards = (Closed(self._orderer.bounds.closed), *self._guards)
         verdict = judge(decision, view, guards, self._past, self._executor.moves(under_way - unwanted), self._memory)
-        ruling = Ruling(
-            now,
-            {"name": strategy.name, "parameters": dict(strategy.parameters)},
-            pack(view),
-            describe(decision),
-            {str(device): veto for device, veto in verdict.vetoes.items()},
-            self._world.store.rates.last(),
-            self._learning.lesson,
-        )
+        vetoes = {str(device): veto for device, veto in verdict.vetoes.items()}
+        known, lesson = self._world.store.rates.last(), self._learning.lesson
+        ruling = Ruling(now, strategy.named, pack(view), describe(decision), vetoes, known, lesson)
         with self._world.store.atomic():
             self._world.store.journal.rule(ruling)
             if self._live and isinstance(decision, Plan):
@@ -251,6 +248,7 @@ class Pilot:
                     self._executor.begin(move, decision.id, decision.reason, now)
         self._speaker.take(verdict, {device.id for device in self._devices} - waiting)
         self._look_again(decision, under_way, unwanted)
+        self._tipping.want(strategy, view)
         return bool(unwanted) or (self._live and bool(verdict.allowed))
 
     def _unwanted(self, decision: Decision, under_way: set[DeviceId]) -> set[DeviceId]:

@@ -74,7 +74,8 @@ class Poller:
 
     def ripe(self, now: datetime) -> bool:
         """Whether there is news to decide upon: not as long as a network of which no rate counts may still answer in time."""
-        return self.fresh and self._rates.awaited <= {venue.network for venue, _ in self.usable(now)}
+        awaited = self._rates.awaited
+        return self.fresh and (not awaited or awaited <= {venue.network for venue, _ in self.usable(now)})
 
     @property
     def come(self) -> bool:

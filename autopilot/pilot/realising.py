@@ -4,8 +4,8 @@ A quote often speaks of an hour that is over. So an hour's pay is compared with 
 hour, and not with the one in force while it was flown: a device goes where the last rate was high, and that rates come down from
 there is no promise broken. Where pay is agreed with each job, what was agreed is in the ledger.
 
-The sums are brought up to date once a stretch, from the ledger's last days: a view costs nothing, and a calm rig is journalled
-the same for hours.
+The sums are brought up to date once a stretch, from the ledger's last hours, and once a day from its last days: a view costs
+nothing, and a calm rig is journalled the same for hours.
 """
 
 from __future__ import annotations
@@ -19,9 +19,11 @@ from autopilot.model.experience import Realised
 from autopilot.model.history import History, Key, Record
 from autopilot.pilot.world import World
 from autopilot.realised import STRETCH, Stretch, measured
-from autopilot.store.ledger import Kind
-from autopilot.units import HOUR, hour_start
+from autopilot.store.ledger import Kind, Row
+from autopilot.units import HOUR
 
+_SOON = timedelta(hours=12)
+"""Most is quoted and paid no later than this; what comes later counts from the next day on."""
 _LATE = timedelta(days=3)
 """A payout that comes later than this after its work is only found by the next start; one for a longer span tells no hours apart."""
 _FIRST = datetime(1970, 1, 1, tzinfo=UTC)
@@ -42,20 +44,27 @@ class Realiser:
         """Of each venue and model for which enough is known. ``jobs`` are those that agree on the pay with every job."""
         until = _stretch(now)
         if until != self._until:
-            since = _FIRST if self._until is None else _stretch(self._until - _LATE)
-            self._read(since, until, jobs)
+            self._read(self._since(until), until, jobs)
             self._until = until
             reckoned = {key: measured(stretches.values(), until) for key, stretches in self._stretches.items()}
             self._known = {key: each for key, each in sorted(reckoned.items()) if each is not None}
         return self._known
 
+    def _since(self, until: datetime) -> datetime:
+        """From where on anything may have changed since the last time."""
+        if self._until is None:
+            return _FIRST
+        return self._until - (_SOON if self._until.date() == until.date() else _LATE)
+
     def _read(self, since: datetime, until: datetime, jobs: Collection[Key]) -> None:
         """Take in the hours of a span, in place of what was known of them."""
         history = self._record.until_now()
-        for key in history:
-            for start in [start for start in self._stretches[key] if start >= since]:
-                del self._stretches[key][start]
-        pairs = [(key, device.id) for key in sorted(history) for device in self._world.devices if device.model == key[1]]
+        for stretches in self._stretches.values():
+            for number in range((until - since) // STRETCH):
+                stretches.pop(since + number * STRETCH, None)
+        booked = self._world.store.ledger.booked(since - _LATE)
+        own = ((key, device) for key in sorted(history) for device in self._world.devices if device.model == key[1])
+        pairs = [(key, device.id) for key, device in own if (key[0], device.id) in booked]
         payments = {(venue, device): self._payments(venue, device, since) for (venue, _), device in pairs}
         for key, device in pairs:
             paid, end = payments[key[0], device], min(self._complete(key, device, jobs), until)
@@ -67,11 +76,11 @@ class Realiser:
     def _payments(self, venue: Venue, device: DeviceId, since: datetime) -> dict[datetime, float]:
         """USD by the hour, a payout for several being shared out evenly."""
         paid: dict[datetime, float] = defaultdict(float)
-        for row in self._world.store.ledger.rows(Kind.PAID, venue, device, since - _LATE):
+        for row in self._world.store.ledger.rows(Kind.PAID, venue, device, since, _LATE):
             key = (venue.network, device)
             self._paid_until[key] = max(row.end, self._paid_until.get(key, _FIRST))
             if row.end - row.start <= _LATE:
-                for hour, share in _shares(row.start, row.end):
+                for hour, share in _shares(row):
                     paid[hour] += share * float(row.amount)
         return paid
 
@@ -91,7 +100,7 @@ class Realiser:
         """
         since, end = span
         for row in self._world.store.ledger.rows(Kind.EARNED, key[0], device, since):
-            hour = hour_start(row.start)
+            hour = row.hour
             if max(hour + HOUR, row.end) > end:
                 continue
             served = row.span / HOUR
@@ -101,9 +110,9 @@ class Realiser:
                 yield hour, served, rate * served
 
 
-def _shares(start: datetime, end: datetime) -> Iterator[tuple[datetime, float]]:
-    """The hours of a span, each with the share of the span that is in it."""
-    hour = hour_start(start)
+def _shares(row: Row) -> Iterator[tuple[datetime, float]]:
+    """The hours of a payout, each with the share of it that is in the hour."""
+    hour, start, end = row.hour, row.start, row.end
     if end <= hour + HOUR:
         yield hour, 1.0
         return

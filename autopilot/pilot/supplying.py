@@ -99,8 +99,9 @@ class Supply:
 
     def keep(self) -> None:
         """Write down what was measured since the last time. Call it inside a transaction."""
-        self._world.store.power.measure(self._news)
-        self._news = {}
+        if self._news:
+            self._world.store.power.measure(self._news)
+            self._news = {}
 
 
 def _rounded(measured: Measured) -> Watts:

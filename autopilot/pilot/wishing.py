@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from autopilot.model.device import IDLE, DeviceId, NetworkId, Venue
@@ -21,6 +22,13 @@ _RETRY = timedelta(hours=1)
 
 Placements = Mapping[DeviceId, Placement]
 Closings = Mapping[tuple[Venue, DeviceId], str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Over:
+    """A move that has ended."""
+
+    outcome: str
 
 
 class Pausing:
@@ -46,10 +54,18 @@ class Wishing:
 
     def bounds(self, now: datetime, placements: Placements) -> Bounds:
         """Asked at every tick. A move that is done, or cannot be done, is marked as ended with it."""
+        bounds, over = self.look(now, placements)
+        for number, outcome in over.items():
+            self._store.wishes.end(number, now, outcome)
+        return bounds
+
+    def look(self, now: datetime, placements: Placements) -> tuple[Bounds, Mapping[int, str]]:
+        """What is asked for, and the numbers of the wishes that are over by now, each with its outcome. Nothing is changed."""
         wishes = self._store.wishes.standing(now)
         closed = dict(_closed(wishes, placements))
         held: dict[DeviceId, str] = {}
         orders: dict[DeviceId, Order] = {}
+        over: dict[int, str] = {}
         for wish in wishes:
             placement = placements.get(wish.device) if wish.device else None
             if placement is None:
@@ -57,13 +73,15 @@ class Wishing:
             found = self._asked(wish, placement, closed, now)
             if isinstance(found, Order):
                 orders[placement.device] = found
+            elif isinstance(found, _Over):
+                over[wish.number] = found.outcome
             elif found:
                 held[placement.device] = found
         if any(wish.want is Want.PAUSE for wish in wishes):
             self._seen.clear()
-        return Bounds({**orders, **(self._departures(closed, placements) if closed else {})}, held, closed)
+        return Bounds({**orders, **(self._departures(closed, placements) if closed else {})}, held, closed), over
 
-    def _asked(self, wish: Wish, placement: Placement, closed: Closings, now: datetime) -> Order | str:
+    def _asked(self, wish: Wish, placement: Placement, closed: Closings, now: datetime) -> Order | _Over | str:
         """Where a device is to go, or why it is to stay; nothing where nothing of that kind is asked."""
         if wish.want is Want.HOLD:
             return f"held by a person{_until(wish)}"
@@ -82,13 +100,10 @@ class Wishing:
             return Order(venue, why)
         return f"{why}; tried again at {switch.since + _RETRY:%H:%M} UTC: it ended {_end(self._store.journal, switch)}"
 
-    def _move(self, wish: Wish, venue: Venue, placement: Placement, closed: Closings, now: datetime) -> Order | str:
-        """The order; nothing where the move has ended."""
+    def _move(self, wish: Wish, venue: Venue, placement: Placement, closed: Closings, now: datetime) -> Order | _Over:
+        """The order, or how it ended."""
         outcome = self._outcome(wish, venue, placement, closed, now)
-        if not outcome:
-            return Order(venue, f"moved to {venue} by a person")
-        self._store.wishes.end(wish.number, now, outcome)
-        return ""
+        return _Over(outcome) if outcome else Order(venue, f"moved to {venue} by a person")
 
     def _outcome(self, wish: Wish, venue: Venue, placement: Placement, closed: Closings, now: datetime) -> str:
         """How a move ended; empty while it is still to be made."""

@@ -9,13 +9,15 @@ from datetime import timedelta
 from typing import Any
 
 from autopilot.clock import Clock
-from autopilot.contracts import Adapter, Strategy
+from autopilot.contracts import Adapter, NamedStrategy, Strategy
 from autopilot.kit.series import Series
 from autopilot.model.device import Device, DeviceId, NetworkId
 from autopilot.model.gpu import GpuState
 from autopilot.model.history import History
+from autopilot.model.plan import Tips
 from autopilot.model.power import Draw, PowerPrice
 from autopilot.model.switch import Limits
+from autopilot.model.view import View
 from autopilot.store.store import Store
 from autopilot.units import Watts
 
@@ -23,6 +25,8 @@ Ask = Callable[[Callable[[], Any]], Future[Any]]
 """Puts a question and returns at once; what comes of it, an answer or an exception, will be in the future."""
 Teach = Callable[[Strategy, History], Future[Strategy]]
 """Begins to fit a strategy and returns at once; the future gives a wiser one, or the same object where it learned nothing."""
+Probe = Callable[[NamedStrategy, View], Future[Tips]]
+"""Begins to look for the rates at which a strategy would have decided otherwise, and returns at once."""
 
 
 class Answered(Future[Any]):
@@ -94,3 +98,5 @@ class World:
     """What is known of the GPUs themselves, as of the last tick; nothing where they are simulated."""
     holder: Callable[[Device], str] = nobody
     """Whose process is on a GPU that no node of ours should be on, in words; empty where none is, or where nobody can tell."""
+    probe: Probe | None = None
+    """Asked after decisions, for those who want to know why; None where nobody will."""

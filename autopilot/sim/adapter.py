@@ -87,11 +87,10 @@ class SimNetwork:
         """The boot and the fee, the same for all."""
         return self._entry
 
-    def paid(self, since: datetime) -> Iterator[Payout]:
+    def paid(self, since: datetime) -> list[Payout]:
         """What the hours that are over have paid, hour by hour, and the parts of hours before a stop."""
         now = self._clock.now()
-        for device, service in self.node.served(since):
-            yield from self._hours(device, service, since, now)
+        return [payout for device, service in self.node.served(since) for payout in self._hours(device, service, since, now)]
 
     def _hours(self, device: DeviceId, service: Service, since: datetime, now: datetime) -> Iterator[Payout]:
         if service.ready is None or self._models.get(device) is None:
@@ -136,7 +135,7 @@ class SimPayouts:
 
     def payouts(self, since: datetime) -> Sequence[Payout]:
         """Every payout for work that ended after the instant."""
-        return list(self._network.paid(since))
+        return self._network.paid(since)
 
 
 class Changing(Protocol):

@@ -17,8 +17,10 @@ from autopilot.store.context import pack_entries, unpack_entries
 from autopilot.store.schema import Connection, instant, stamp
 
 _SWITCH = "id, plan, device, source_network, source_market, target_network, target_market, state, since, opened_at, failed, told_seconds"
+_SWITCHES = f"SELECT {_SWITCH} FROM switches"  # noqa: S608
 _RULINGS = "SELECT at, known, lesson, experience, strategy, body, decision, vetoes FROM decisions JOIN contexts ON hash = context"
 _EVENTS = "SELECT at, switch, before, after, why FROM events"
+_ARRIVALS = "SELECT at, device, network, market, why FROM placements"
 _EXPERIENCE = "experience"
 """The part of a context that is another one at every decision."""
 _OPEN = "state NOT IN ('settled', 'reverted', 'cleared', 'stranded')"
@@ -150,20 +152,21 @@ class Journal:
 
     def open_switches(self) -> list[Switch]:
         """Every switch that is not over, oldest first."""
-        rows = self._connection.execute(f"SELECT {_SWITCH} FROM switches WHERE {_OPEN} ORDER BY opened_at, id")  # noqa: S608
-        return [_switch(row) for row in rows]
+        return list(map(_switch, self._connection.execute(f"{_SWITCHES} WHERE {_OPEN} ORDER BY opened_at, id")))
 
     def switches(self) -> list[Switch]:
         """Every switch, oldest first."""
-        return [_switch(row) for row in self._connection.execute(f"SELECT {_SWITCH} FROM switches ORDER BY opened_at, id")]  # noqa: S608
+        return list(map(_switch, self._connection.execute(f"{_SWITCHES} ORDER BY opened_at, id")))
 
     def latest(self, device: DeviceId) -> Switch | None:
         """The device's last switch, over or not; None where it never had one."""
-        row = self._connection.execute(
-            f"SELECT {_SWITCH} FROM switches WHERE device = ? ORDER BY opened_at DESC, id DESC LIMIT 1",  # noqa: S608
-            (device,),
-        ).fetchone()
-        return _switch(row) if row else None
+        return next(self.newest_switches(device), None)
+
+    def newest_switches(self, device: DeviceId, until: datetime | None = None) -> Iterator[Switch]:
+        """The device's switches that were opened up to an instant, newest first. What is not asked for is not read."""
+        last = stamp(until) if until else "~"
+        order = "ORDER BY opened_at DESC, id DESC"
+        return map(_switch, self._connection.execute(f"{_SWITCHES} WHERE device = ? AND opened_at <= ? {order}", (device, last)))
 
     def setback(self, switch: SwitchId) -> str:
         """Why a switch did not settle: what was said when it first turned back; empty where it did not."""
@@ -174,10 +177,7 @@ class Journal:
 
     def ended(self, most: int) -> list[Switch]:
         """The switches that were over last, oldest first, so many of them at most."""
-        rows = self._connection.execute(
-            f"SELECT {_SWITCH} FROM switches WHERE NOT ({_OPEN}) ORDER BY since DESC, id DESC LIMIT ?",  # noqa: S608
-            (most,),
-        )
+        rows = self._connection.execute(f"{_SWITCHES} WHERE NOT ({_OPEN}) ORDER BY since DESC, id DESC LIMIT ?", (most,))
         return [_switch(row) for row in rows][::-1]
 
     def endings(self) -> dict[State, int]:
@@ -206,10 +206,12 @@ class Journal:
 
     def arrivals(self, device: DeviceId | None = None) -> list[Arrival]:
         """Every arrival, of one device or of all, oldest first."""
-        rows = self._connection.execute(
-            "SELECT at, device, network, market, why FROM placements WHERE ? IS NULL OR device = ? ORDER BY id", (device, device)
-        )
-        return [Arrival(instant(at), DeviceId(device), Venue(NetworkId(network), market), why) for at, device, network, market, why in rows]
+        return list(map(_arrival, self._connection.execute(f"{_ARRIVALS} WHERE ? IS NULL OR device = ? ORDER BY id", (device, device))))
+
+    def newest_arrivals(self) -> dict[DeviceId, Arrival]:
+        """The last arrival of each device: where it is."""
+        rows = self._connection.execute(f"{_ARRIVALS} WHERE id IN (SELECT max(id) FROM placements GROUP BY device)")  # noqa: S608
+        return {each.device: each for each in map(_arrival, rows)}
 
     def fence(self, device: DeviceId, at: datetime, why: str) -> None:
         """Let nothing be started on the device until a human lifts the fence."""
@@ -290,3 +292,8 @@ def _switch(row: tuple[Any, ...]) -> Switch:
 def _event(row: tuple[Any, ...]) -> Event:
     at, switch, before, after, why = row
     return Event(instant(at), SwitchId(switch), State(before), State(after), why)
+
+
+def _arrival(row: tuple[Any, ...]) -> Arrival:
+    at, device, network, market, why = row
+    return Arrival(instant(at), DeviceId(device), Venue(NetworkId(network), market), why)

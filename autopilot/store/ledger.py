@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
-from autopilot.model.device import DeviceId, Venue
+from autopilot.model.device import DeviceId, NetworkId, Venue
 from autopilot.model.market import Basis
 from autopilot.model.node import NativeAmount, Payout
 from autopilot.store.schema import Connection, instant, stamp
@@ -73,6 +73,8 @@ NOTHING = Totals(Usd(0), Usd(0), Usd(0), Usd(0), timedelta(0))
 class Row(NamedTuple):
     """What is booked of one kind for a device at a venue: an hour's sum, or a payout."""
 
+    hour: datetime
+    """The start of the hour in which it began."""
     start: datetime
     """Of the first entry in it."""
     end: datetime
@@ -118,8 +120,8 @@ class Ledger:
         )
 
     def paid(self, payouts: Iterable[Payout]) -> None:
-        """Add payouts; each is booked once, however often it is told."""
-        self.book(_entry(each) for each in payouts)
+        """Add payouts; each is booked once, however often it is told, also where its span or its market is told differently then."""
+        self.book(_entry(each) for each in payouts if not self.knows(each.venue.network, each.id, settled=each.settled))
 
     def last_payout(self, network: str) -> datetime | None:
         """The end of the newest work that the network itself has told to be paid: what a person entered names no device."""
@@ -132,19 +134,28 @@ class Ledger:
         """Whether a payout of this id is booked; not settled, whether it is reported."""
         kind = Kind.PAID if settled else Kind.REPORTED
         found = self._connection.execute(
-            "SELECT 1 FROM ledger WHERE kind = ? AND network = ? AND ref = ? LIMIT 1", (kind, network, ref)
+            "SELECT 1 FROM ledger WHERE kind = ? AND network = ? AND ref = ? AND ref <> '' LIMIT 1", (kind, network, ref)
         ).fetchone()
         return found is not None
 
-    def rows(self, kind: Kind, venue: Venue, device: DeviceId, since: datetime) -> Iterator[Row]:
-        """What began in the hour of an instant or later, oldest first. It reads nothing else, however much there is."""
+    def rows(self, kind: Kind, venue: Venue, device: DeviceId, since: datetime, before: timedelta = timedelta(0)) -> Iterator[Row]:
+        """What ended after the start of an instant's hour, and began in it or at most so long before, oldest first.
+
+        It reads nothing else, however much there is.
+        """
+        first = hour_start(since)
         rows = self._connection.execute(
-            'SELECT start, "end", micros, amount_nanos FROM ledger'
-            " WHERE kind = ? AND network = ? AND market = ? AND device = ? AND hour >= ? ORDER BY hour, ref",
-            (kind, venue.network, venue.market, device, stamp(hour_start(since))),
+            'SELECT hour, start, "end", micros, amount_nanos FROM ledger'
+            ' WHERE kind = ? AND network = ? AND market = ? AND device = ? AND hour >= ? AND "end" > ? ORDER BY hour, ref',
+            (kind, venue.network, venue.market, device, stamp(first - before), stamp(first)),
         )
-        for start, end, span, nanos in rows:
-            yield Row(instant(start), instant(end), timedelta(microseconds=span), Usd(nanos))
+        for hour, start, end, span, nanos in rows:
+            yield Row(instant(hour), instant(start), instant(end), timedelta(microseconds=span), Usd(nanos))
+
+    def booked(self, since: datetime) -> set[tuple[Venue, DeviceId]]:
+        """Where anything is booked for which device, from the hour of an instant on. It reads nothing but an index."""
+        rows = self._connection.execute("SELECT DISTINCT network, market, device FROM ledger WHERE hour >= ?", (stamp(hour_start(since)),))
+        return {(Venue(NetworkId(network), market), DeviceId(device)) for network, market, device in rows}
 
     def sums(self, since: datetime) -> dict[tuple[DeviceId, Kind], tuple[Usd, timedelta]]:
         """Amounts and lengths, by device and kind, of the hour of an instant and of all later ones."""
@@ -166,7 +177,8 @@ class Ledger:
         """The sums of each device over all time."""
         rows: dict[DeviceId, list[tuple[str, int, int]]] = {}
         for device, *sums in self._connection.execute(
-            "SELECT device, kind, sum(amount_nanos), sum(micros) FROM ledger GROUP BY device, kind"
+            "SELECT device, kind, sum(nanos), sum(micros) FROM (SELECT device, kind, sum(amount_nanos) AS nanos, sum(micros) AS micros"
+            " FROM ledger GROUP BY kind, network, market, device) GROUP BY device, kind"  # the inner groups are in the order of the rows
         ):
             rows.setdefault(DeviceId(device), []).append(tuple(sums))
         return {device: _totals(sums) for device, sums in rows.items()}

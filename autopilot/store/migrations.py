@@ -133,6 +133,20 @@ TOLD = """
 CREATE TABLE told (id INTEGER PRIMARY KEY CHECK (id = 1), body TEXT NOT NULL) STRICT;
 """
 
+OWNERS = """
+CREATE TABLE owners (device TEXT PRIMARY KEY, at TEXT NOT NULL, programs TEXT NOT NULL) STRICT, WITHOUT ROWID;
+"""
+
+PAYOUTS = """
+CREATE INDEX ledger_by_ref ON ledger (ref, network, kind) WHERE ref <> '';
+"""
+
+TIPS = """
+CREATE TABLE tips (at TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE INDEX switches_by_device ON switches (device, opened_at);
+CREATE INDEX ledger_in_tokens ON ledger (kind, "end", ref) WHERE token IS NOT NULL;
+"""
+
 MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("first_flight", TABLES),
     ("experience", EXPERIENCE),
@@ -143,5 +157,8 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("switches", SWITCHES),
     ("power_limits", POWER_LIMITS),
     ("told", TOLD),
+    ("owners", OWNERS),
+    ("payouts", PAYOUTS),
+    ("tips", TIPS),
 )
 """Name and statements, in order. A name that was once released is never changed or removed."""

@@ -109,15 +109,19 @@ class Connection:
 
     def execute(self, sql: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
         """Run one statement."""
-        with store_errors(self.path):
-            cursor = self._raw.cursor(_Cursor)
-            cursor.path = self.path
+        cursor = self._raw.cursor(_Cursor)
+        cursor.path = self.path
+        try:
             return cursor.execute(sql, values)
+        except sqlite3.Error as error:
+            raise _explained(self.path, error) from error
 
     def executemany(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         """Run one statement for many rows."""
-        with store_errors(self.path):
+        try:
             self._raw.executemany(sql, rows)
+        except sqlite3.Error as error:
+            raise _explained(self.path, error) from error
 
     @contextmanager
     def atomic(self) -> Iterator[None]:
@@ -197,7 +201,7 @@ def connect_read_only(path: Path) -> Connection:
     if path.is_dir():
         raise StoreError(f"{path}: is a folder; name the state file in it")
     with store_errors(str(path)):
-        raw = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=10, isolation_level=None)
+        raw = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=10, isolation_level=None, check_same_thread=False)
         try:
             _refuse_strangers(raw, str(path), empty_will_do=False)
         except BaseException:

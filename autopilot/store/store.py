@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from autopilot.store.experience import ExperienceBook
 from autopilot.store.journal import Journal
 from autopilot.store.ledger import Ledger
+from autopilot.store.owners import OwnerBook
 from autopilot.store.power import PowerBook
 from autopilot.store.power_limits import PowerLimitBook
 from autopilot.store.rates import RateBook
 from autopilot.store.schema import Connection, connect, connect_read_only
+from autopilot.store.tips import TipBook
 from autopilot.store.wishes import Wishes
 
 
@@ -25,8 +26,10 @@ class Store:
         self.journal = Journal(connection)
         self.ledger = Ledger(connection)
         self.experience = ExperienceBook(connection)
+        self.owners = OwnerBook(connection)
         self.power = PowerBook(connection)
         self.power_limits = PowerLimitBook(connection)
+        self.tips = TipBook(connection)
         self.wishes = Wishes(connection)
 
     @classmethod
@@ -44,11 +47,9 @@ class Store:
         """The file at the path for somebody who only looks. Raises StoreError."""
         return cls(connect_read_only(path))
 
-    @contextmanager
-    def atomic(self) -> Iterator[None]:
+    def atomic(self) -> AbstractContextManager[None]:
         """All of it or nothing, over all books."""
-        with self.connection.atomic():
-            yield
+        return self.connection.atomic()
 
     def close(self) -> None:
         """Close the file."""

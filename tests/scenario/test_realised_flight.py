@@ -76,16 +76,17 @@ def test_the_decisions_can_be_made_again(cheated: Flight) -> None:
 
 
 class Till:
-    """Pays every hour that is over a part of what a device was quoted."""
+    """Pays all that is over a part of what a device was quoted: by the hour and at once, or by longer spans and late."""
 
-    def __init__(self, fleet: Fleet, share: str) -> None:
-        self._fleet, self._amount = fleet, Usd.of(share)
+    def __init__(self, fleet: Fleet, share: str, span: timedelta = HOUR, late: timedelta = timedelta(0)) -> None:
+        self._fleet, self._span, self._late = fleet, span, late
+        self._amount = Usd.of(share) * (span // HOUR)
 
     def payouts(self, since: datetime) -> Sequence[Payout]:
-        """All hours from the first poll on."""
-        hours = (self._fleet.clock.now() - START) // HOUR
-        starts = [START + number * HOUR for number in range(hours)]
-        return [Payout(f"{at}", AKASH, GPU.id, at, at + HOUR, self._amount) for at in starts if at + HOUR > since]
+        """All spans from the first poll on."""
+        spans = (self._fleet.clock.now() - self._late - START) // self._span
+        starts = [START + number * self._span for number in range(spans)]
+        return [Payout(f"{at}", AKASH, GPU.id, at, at + self._span, self._amount) for at in starts if at + self._span > since]
 
 
 def served(share: str | None, hours: int = 60, restart: int = 0) -> Fleet:
@@ -117,6 +118,23 @@ def test_a_restart_knows_the_same() -> None:
     steady, restarted = ({view.now: view.experience for view in served("0.30", restart=often).wishes.views} for often in (0, 7))
 
     assert steady == restarted
+
+
+@pytest.mark.parametrize(
+    ("span", "late"), [(1, 20), (1, 40), (24, 0), (24, 20), (60, 0)], ids=["a day", "two days", "by the day", "both", "by 60 h"]
+)
+def test_who_pays_late_is_known_a_day_later(span: int, late: int) -> None:
+    """However late within three days, and for however many hours at once: all that was paid is found, by the next day."""
+    fleet = Fleet("akash")
+    fleet.sites["akash"].payouts = Till(fleet, "0.30", span * HOUR, late * HOUR)
+    fleet.wish("akash")
+    for _ in range(200):
+        fleet.decide()
+        fleet.later(HOUR)
+    known = fleet.wishes.views[-1].experience.realised[AKASH, MODEL]
+
+    assert known.ratio == pytest.approx(0.75, abs=0.01)
+    assert 200 >= known.hours > 0.97 * (200 - span - late - 30)
 
 
 def test_hours_that_are_not_paid_yet_do_not_count() -> None:

@@ -17,10 +17,13 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
+from autopilot.backtest.planning import planned
 from autopilot.backtest.replay import recall
 from autopilot.cli import explain, history
+from autopilot.contracts import Scope
 from autopilot.errors import ConfigError
-from autopilot.guards import Dwell
+from autopilot.guards import Dwell, RigScope
+from autopilot.model.device import DeviceId, NetworkId
 from autopilot.model.power import Draw, PowerPrice
 from autopilot.pilot import Pilot
 from autopilot.pilot.deciding import ask, describe
@@ -28,8 +31,10 @@ from autopilot.plugins import make_strategy
 from autopilot.sim.node import Manner
 from autopilot.store.journal import Ruling
 from autopilot.store.store import Store
+from autopilot.store.wishes import Want, Wish
+from autopilot.testing.views import START, venue
 from autopilot.testing.worlds import Fleet
-from autopilot.units import HOUR, Usd, UsdPerKwh, Watts
+from autopilot.units import HOUR, Usd, UsdPerHour, UsdPerKwh, Watts
 
 Run = Callable[..., Result]
 
@@ -114,7 +119,8 @@ counted as quoted; going there: 5 m dark, 0.020 $, by what its adapter says
 idle: earns nothing and costs nothing
 render: offers nothing: no rate; going there: 5 m dark, 0.020 $, by what its
 adapter says
---ask finds the rates at which it would have been decided otherwise
+--ask finds the rates at which it would have been decided otherwise; they are
+not on record
 """
 
 
@@ -162,6 +168,25 @@ def test_asked_again_it_names_the_rates_at_which_it_would_decide_otherwise(run: 
     assert told["asked_again"] is True
     assert 0.4 < nosana["moves_at_usd_per_hour"] < 0.6
     assert 0.4 < akash["moves_at_usd_per_hour"] < 0.6
+
+
+def test_rates_that_were_found_beside_the_flight_are_told_without_asking(run: Run, flight: Flight) -> None:
+    """In the table and in numbers; of a venue for which none was found nothing is said, and of one that no rate would lead to, that."""
+    akash, nosana = flight.fleet.venue("akash"), flight.fleet.venue("nosana")
+    own = flight.fleet.devices[0].id
+    flight.fleet.store.tips.note(flight.rulings()[0].at, {own: {akash: UsdPerHour.of("0.4321"), nosana: None}})
+    told = json.loads(run("explain", "GPU-0", "--json").stdout)[0]
+    text = run("explain", "GPU-0").stdout
+
+    assert told["asked_again"] is False
+    assert [("akash", 0.4321, True), ("nosana", None, True), ("idle", None, False), ("render", None, False)] == [
+        (each["venue"], each["moves_at_usd_per_hour"], each["moves_at_known"]) for each in told["candidates"]
+    ]
+    assert ["< 0.4321", "none"] == [
+        line.split("  ")[-1].strip() for line in text.splitlines() if line.startswith((" ● akash", " → nosana"))
+    ]
+    assert "--ask" not in text
+    assert {""} == {row["moves_at_usd_per_hour"] for row in csv.DictReader(io.StringIO(run("explain", "GPU-1", "--csv").stdout))}
 
 
 def test_the_decision_at_an_instant_is_found(run: Run, flight: Flight) -> None:
@@ -226,6 +251,40 @@ def test_the_plan_is_what_the_pilot_then_decides(run: Run, flight: Flight) -> No
     assert [last.decision["notes"][each["device"]] for each in told] == [each["sentence"] for each in told]
     assert {last.at.isoformat()} == {each["at"] for each in told}
     assert {"akash"} == {each["target"] for each in told}
+
+
+@pytest.mark.parametrize(
+    ("wish", "target", "says"),
+    [
+        (Wish(Want.PAUSE, START), "akash", "paused by a person until `autopilot resume`"),
+        (Wish(Want.HOLD, START, DeviceId("gpu-0")), "akash", "held by a person until `autopilot resume`"),
+        (Wish(Want.PIN, START, DeviceId("gpu-0"), venue("akash")), "akash", "pinned to akash by a person until `autopilot resume`"),
+        (Wish(Want.MOVE, START, DeviceId("gpu-0"), venue("render")), "render", "GPU-0: moved to render by a person"),
+        (Wish(Want.BAN, START, None, venue("akash")), "idle", "GPU-0: akash is banned by a person until `autopilot resume`"),
+    ],
+    ids=lambda value: value.want if isinstance(value, Wish) else None,
+)
+def test_the_plan_obeys_persons_as_the_daemon_would(run: Run, flight: Flight, wish: Wish, target: str, says: str) -> None:
+    """What is asked of a GPU goes before the strategy, is said in the daemon's own words, and nothing of it is ended by looking."""
+    flight.fleet.store.wishes.add(wish)
+    told = json.loads(run("plan", "GPU-0", "--json").stdout)[0]
+
+    assert (target, False) == (told["target"], told["asked_about"])
+    assert says == (told["veto"] if target == "akash" else told["sentence"])
+    assert says.removeprefix("GPU-0: ") in " ".join(run("plan", "GPU-0").stdout.split())
+    assert [wish.want] == [each.want for each in flight.fleet.store.wishes.standing(flight.fleet.clock.now())]
+
+
+def test_the_plan_leaves_out_what_is_closed_and_keeps_rigs_together(run: Run, flight: Flight) -> None:
+    """A banned venue is no candidate; a network that takes whole rigs is not entered by one GPU of two."""
+    flight.fleet.store.wishes.add(Wish(Want.BAN, START, DeviceId("gpu-0"), venue("nosana")))
+    now = flight.fleet.clock.now()
+    made = planned(flight.fleet.store, now, (RigScope({NetworkId("nosana"): Scope.RIG}),))
+    told = json.loads(run("plan", "GPU-0", "--json").stdout)[0]
+
+    assert ["akash", "idle", "render"] == [each["venue"] for each in told["candidates"]]
+    assert made is not None
+    assert {"gpu-1": "nosana takes the whole rig, and not all devices move with it"} == made.ruling.vetoes
 
 
 def test_nothing_is_known_before_the_first_decision(run: Run, flight: Flight) -> None:

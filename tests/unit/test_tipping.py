@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 
-from autopilot.backtest.tipping import PRECISE, Tipper, supposing
-from autopilot.contracts import Explains
+from autopilot.backtest.replay import replay
+from autopilot.clock import stopwatch
+from autopilot.contracts import Explains, NamedStrategy
+from autopilot.daemon.learner import Prober
 from autopilot.model.device import IDLE, Venue
-from autopilot.model.plan import EntryCost
+from autopilot.model.plan import EntryCost, Tips
 from autopilot.model.view import View
+from autopilot.pilot import Pilot, tipping
 from autopilot.pilot.deciding import ask
+from autopilot.pilot.tipping import PRECISE, Tipper, supposing, tips
+from autopilot.pilot.world import in_turn
 from autopilot.plugins import make_strategy
 from autopilot.sim.generator import generated_panel
 from autopilot.testing.views import MODEL, START, device, venue, view
+from autopilot.testing.worlds import Fleet
 from autopilot.units import HOUR, Usd, UsdPerHour
 
 AKASH, NOSANA, RENDER = venue("akash"), venue("nosana"), venue("render")
@@ -22,7 +34,7 @@ HOURS = 60
 
 def seen() -> View:
     """Two GPUs at akash; nosana pays less, and render offers nothing."""
-    steady = {"akash": ["0.40"] * HOURS, "nosana": ["0.35"] * HOURS, "render": [None] * HOURS}
+    steady: dict[str, Sequence[str | None]] = {"akash": ["0.40"] * HOURS, "nosana": ["0.35"] * HOURS, "render": [None] * HOURS}
     return view(steady, "akash", devices=2, entry=COST)
 
 
@@ -107,3 +119,93 @@ def test_a_forecast_foresees_what_its_sentence_says() -> None:
     assert {AKASH, NOSANA} == foreseen.keys()
     assert f"({float(foreseen[AKASH]):.4g} $/h forecast over " in strategy.decide(known).notes[device().id]
     assert not isinstance(make_strategy("payback", {}).strategy, Explains)
+
+
+SEARCH = timedelta(minutes=1)
+Rates = Callable[[NamedStrategy, View], Future[Tips]]
+
+
+def flown(probe: Rates | None) -> tuple[Fleet, Pilot]:
+    """A rig by ``payback`` that has decided once, whose decisions are looked into, or not."""
+    fleet = Fleet("akash", "nosana", gpus=2)
+    world = replace(fleet.restart().world, probe=probe)
+    fleet.pilot = Pilot(world, make_strategy("payback", {}))
+    fleet.decide()
+    return fleet, fleet.pilot
+
+
+def found_at_once(strategy: NamedStrategy, seen: View) -> Future[Tips]:
+    """Without a process."""
+    return in_turn(lambda: tips(strategy, seen, SEARCH))
+
+
+def test_a_process_beside_finds_the_same_rates() -> None:
+    """Of all devices that could be moved and all venues that offer something, and nothing of those that could not be moved."""
+    strategy, known = make_strategy("forecast", {}), lively()
+    bound = replace(known, fixed=frozenset({device(1).id}))
+    tipper = Tipper(strategy, bound)
+    found = Prober().probe(strategy, bound).result(60)
+
+    assert {device().id: {place: tipper.rate(device(), place) for place in (AKASH, NOSANA)}} == found
+
+
+def test_what_is_not_found_in_time_is_not_known() -> None:
+    """Where the device is comes first; of a search without time nothing is told, and not that no rate would do."""
+    assert {device().id: {}, device(1).id: {}} == tips(make_strategy("payback", {}), seen(), timedelta(0))
+    assert [AKASH, NOSANA] == list(tips(make_strategy("payback", {}), seen(), SEARCH)[device().id])
+
+
+def test_the_rates_are_kept_beside_the_decision(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once it is calm: the decision itself waits for nothing, is the same as without, and so is its replay."""
+    fleet, _ = flown(found_at_once)
+    plain, _ = flown(None)
+    ruling = next(fleet.store.journal.newest_rulings())
+
+    assert ruling == next(plain.store.journal.newest_rulings())
+    assert {} == fleet.store.tips.of(ruling.at)
+    began = stopwatch()
+    monkeypatch.setattr(tipping, "stopwatch", lambda: began + 3600.0)
+    fleet.tick(SEARCH)
+    fleet.tick(SEARCH)
+    kept = fleet.store.tips.of(ruling.at)
+    assert {each.id for each in fleet.devices} == kept.keys()
+    assert {fleet.venue("akash"), fleet.venue("nosana"), IDLE} >= kept[device().id].keys() > set()
+    assert [] == [each for each in replay(fleet.store) if not each.same]
+
+
+def test_one_search_at_a_time_for_a_tenth_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A search of ten seconds is followed by 90 of rest, after which the newest decision counts, and not one in between."""
+    asked: list[Future[Tips]] = []
+    seconds = [1000.0]
+    monkeypatch.setattr(tipping, "stopwatch", lambda: seconds[0])
+    fleet, _ = flown(lambda *_: asked.append(Future()) or asked[-1])  # type: ignore[func-returns-value]
+
+    def later(span: float) -> int:
+        seconds[0] += span
+        fleet.tick(timedelta(seconds=span))
+        return len(asked)
+
+    assert [0, 1] == [later(59), later(2)]
+    fleet.decide()
+    assert 1 == later(10)
+    asked[0].set_result({})
+    assert [1, 1] == [later(0), later(89)]
+    fleet.decide()
+    newest = next(fleet.store.journal.newest_rulings()).at
+    assert 2 == later(2)
+    asked[1].set_result({device().id: {AKASH: None}})
+    later(1)
+    assert {device().id: {AKASH: None}} == fleet.store.tips.of(newest)
+
+
+def test_a_search_that_fails_costs_nothing(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """It is a line in the log; the pilot flies on, and nothing is known of the rates."""
+    monkeypatch.setattr(tipping, "_CALM", 0.0)
+    fleet, pilot = flown(lambda *_: in_turn(lambda: 1 / 0))
+    fleet.tick()
+    with caplog.at_level(logging.WARNING):
+        fleet.tick()
+
+    assert ["the rates at which it would have been decided otherwise were not found: division by zero"] == caplog.messages
+    assert {} == fleet.store.tips.of(next(fleet.store.journal.newest_rulings()).at)
+    assert fleet.devices[0].id in pilot.tick()

@@ -163,8 +163,8 @@ def test_a_lesson_may_fail(school: ModuleType, how: str, why: str) -> None:
     with pytest.raises(StrategyError, match=why):
         lesson.result(PATIENCE)
 
-    assert learner._process is not None
-    assert gone(learner._process.pid)
+    assert learner._errand._process is not None
+    assert gone(learner._errand._process.pid)
 
 
 def test_what_cannot_travel_is_told() -> None:

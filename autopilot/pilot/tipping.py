@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import logging
 import pickle
-from collections.abc import Mapping
-from dataclasses import replace
+from collections import deque
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from fractions import Fraction
+from itertools import zip_longest
 
+from autopilot.belief import believed
+from autopilot.clock import stopwatch
 from autopilot.contracts import NamedStrategy
 from autopilot.model.device import IDLE, Device, DeviceId, Venue
 from autopilot.model.market import Quote
+from autopilot.model.plan import Tips
 from autopilot.model.view import View
 from autopilot.pilot.deciding import ask
+from autopilot.pilot.world import World
 from autopilot.units import ALL, UsdPerHour
+
+log = logging.getLogger(__name__)
 
 PRECISE = Fraction(1, 1000)
 """How near, as a share, the rate that is named is to one at which the strategy decides as it did."""
@@ -20,6 +31,10 @@ _MOST = 16
 """Up to so many times the highest quote is looked."""
 _LEAST = 1000
 """Nano-dollars an hour: nothing is looked for that is finer."""
+_CALM = 60.0
+"""Seconds after a decision: a start and its first lesson are over by then, and what was decided is no longer revised."""
+_REST = 9
+"""After a search nobody searches for so many times as long as it took: it is worth a tenth of a core, and no more."""
 
 
 class Tipper:
@@ -90,3 +105,79 @@ def _raised(quote: Quote, rate: UsdPerHour) -> Quote:
         return replace(quote, gross=rate, idle=UsdPerHour(0), occupancy=ALL, fees=())
     share = Fraction(rate.count, quote.expected.count)
     return replace(quote, gross=UsdPerHour(round(quote.gross.count * share)), idle=UsdPerHour(round(quote.idle.count * share)))
+
+
+def tips(strategy: NamedStrategy, view: View, search: timedelta) -> Tips:
+    """Those of every device that could be moved, as far as they are found in a time: where it is first, then the best rivals.
+
+    Devices for which the strategy answers the same are asked about once.
+    """
+    tipper, end = Tipper(strategy, view), stopwatch() + search.total_seconds()
+    found: dict[DeviceId, dict[Venue, UsdPerHour | None]] = {device.id: {} for device in view.free()}
+    for device, venue in _telling(view):
+        if stopwatch() >= end:
+            break
+        found[device.id][venue] = tipper.rate(device, venue)
+    return found
+
+
+def _telling(view: View) -> Iterator[tuple[Device, Venue]]:
+    """What is asked about, the most telling first: the next best venue of every device before the one after it of any."""
+    ranks = zip_longest(*([(device, venue) for venue in _ranked(view, device)] for device in view.free()))
+    return (each for rank in ranks for each in rank if each is not None)
+
+
+def _ranked(view: View, device: Device) -> list[Venue]:
+    """Where it is, and then the venues that offer something, the best first."""
+    beliefs = {venue: believed(view, device, venue) for venue in view.offers(device)}
+    rivals = [(-belief.rate, venue) for venue, belief in beliefs.items() if belief is not None and venue != view.venue(device)]
+    return [view.venue(device), *(venue for _, venue in sorted(rivals))]
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """One that is under way."""
+
+    at: datetime
+    """Of the decision."""
+    found: Future[Tips]
+    began: float
+
+
+class Tipping:
+    """Has the rates found of the newest decision, and keeps them: one search at a time, once the decision has been obeyed for long.
+
+    Nothing rests on it, so where it fails, nothing is lost but the rates.
+    """
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._wanted: deque[tuple[NamedStrategy, View]] = deque(maxlen=1)
+        self._under_way: _Search | None = None
+        self._rests_until = 0.0
+
+    def want(self, strategy: NamedStrategy, view: View) -> None:
+        """A decision was made. One that nothing could be moved by is passed over."""
+        if self._world.probe is not None and any(True for _ in view.free()):
+            if not self._wanted:
+                self._rests_until = max(self._rests_until, stopwatch() + _CALM)
+            self._wanted.append((strategy, view))
+
+    def go_on(self) -> None:
+        """Keep what was found since, and begin with what is wanted."""
+        if self._under_way is not None and self._under_way.found.done():
+            over, self._under_way = self._under_way, None
+            self._rests_until = stopwatch() + _REST * (stopwatch() - over.began)
+            self._keep(over)
+        if self._under_way is None and self._wanted and self._world.probe is not None and stopwatch() >= self._rests_until:
+            strategy, view = self._wanted.pop()
+            self._under_way = _Search(view.now, self._world.probe(strategy, view), stopwatch())
+
+    def _keep(self, over: _Search) -> None:
+        try:
+            found = over.found.result()
+        except Exception as error:  # noqa: BLE001  # a stranger's strategy may raise anything
+            log.warning("the rates at which it would have been decided otherwise were not found: %s", error)
+            return
+        with self._world.store.atomic():
+            self._world.store.tips.note(over.at, found)
