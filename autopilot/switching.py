@@ -38,6 +38,7 @@ from enum import StrEnum
 from autopilot.model.device import IDLE, Venue
 from autopilot.model.node import PREPARED, Observation, Phase, Readiness, Stage
 from autopilot.model.switch import Limits, State, Switch
+from autopilot.units import span_text
 
 _NO_TIME = timedelta(0)
 _BY_HAND = "by hand, then `autopilot lift` the GPU"
@@ -113,7 +114,7 @@ def _preparing(switch: Switch, sight: Sight, now: datetime, limits: Limits) -> S
     if stage is Stage.REFUSED:
         return _fail(switch, State.REVERTED, now, f"{switch.target} cannot be started: {note or 'no reason given'}")
     if now - switch.since >= limits.prepare:
-        return _fail(switch, State.REVERTED, now, f"{switch.target} was not ready within {limits.prepare}: {note}")
+        return _fail(switch, State.REVERTED, now, f"{switch.target} was not ready within {span_text(limits.prepare)}: {note}")
     return _stay(switch, None, f"{switch.target} is prepared first: {note}")
 
 
@@ -126,7 +127,7 @@ def _draining(switch: Switch, sight: Sight, now: datetime, limits: Limits) -> St
         return _enter(switch, State.REVERTING, now, sight.gain_is_gone)
     if source.phase is Phase.UNKNOWN:
         if late:
-            return _enter(switch, State.REVERTING, now, f"{switch.source} could not be seen for {limits.drain}")
+            return _enter(switch, State.REVERTING, now, f"{switch.source} could not be seen for {span_text(limits.drain)}")
         return _stay(switch, None, f"{switch.source} cannot be seen: nothing is cut on a guess")
     if source.phase in (Phase.STARTING, Phase.FAULT) and not source.leases:
         return _enter(switch, State.STOPPING, now, f"{switch.source} is {source.phase} and runs no work")
@@ -141,8 +142,8 @@ def _draining(switch: Switch, sight: Sight, now: datetime, limits: Limits) -> St
 def _out_of_patience(switch: Switch, source: Observation, now: datetime, limits: Limits) -> Step:
     if not promised(source):
         cut = replace(switch, told=None)
-        return _enter(cut, State.STOPPING, now, f"{_jobs(source)} still there after {limits.drain}, and may be broken")
-    return _enter(switch, State.REVERTING, now, f"{_jobs(source)} still there after {limits.drain}, and may not be broken")
+        return _enter(cut, State.STOPPING, now, f"{_jobs(source)} still there after {span_text(limits.drain)}, and may be broken")
+    return _enter(switch, State.REVERTING, now, f"{_jobs(source)} still there after {span_text(limits.drain)}, and may not be broken")
 
 
 def _stopping(switch: Switch, sight: Sight, now: datetime, limits: Limits) -> Step:
@@ -153,7 +154,7 @@ def _stopping(switch: Switch, sight: Sight, now: datetime, limits: Limits) -> St
     if sight.refusal:
         return _enter(switch, State.REVERTING, now, sight.refusal)
     if now - switch.since >= limits.stop:
-        return _enter(switch, State.STRANDED, now, f"{switch.source} did not go within {limits.stop}: stop it {_BY_HAND}")
+        return _enter(switch, State.STRANDED, now, f"{switch.source} did not go within {span_text(limits.stop)}: stop it {_BY_HAND}")
     return _stay(switch, _stop(switch.source, sight.source), f"{switch.source} stops")
 
 
@@ -179,9 +180,9 @@ def _coming_up(switch: Switch, sight: Sight, now: datetime, limits: Limits) -> S
     if target is Phase.FAULT:
         return _fail(switch, State.REVERTING, now, f"{switch.target} is broken: {sight.target.note or 'no reason given'}")
     if now - switch.since >= limits.start + (limits.steady if target.serves else _NO_TIME):
-        return _fail(switch, State.REVERTING, now, f"{switch.target} did not come up within {limits.start}{_because(sight)}")
+        return _fail(switch, State.REVERTING, now, f"{switch.target} did not come up within {span_text(limits.start)}{_because(sight)}")
     if target.serves:
-        return _stay(switch, None, f"{switch.target} serves for {sight.steady}, and is believed after {limits.steady}")
+        return _stay(switch, None, f"{switch.target} serves, and is believed after {span_text(limits.steady)} of it")
     return _start(switch, switch.target, sight.target, sight, f"{switch.target} starts")
 
 
@@ -194,7 +195,7 @@ def _reverting(switch: Switch, sight: Sight, now: datetime, limits: Limits) -> S
     if sight.called_off and _dark(sight):
         return _enter(switch, State.CLEARING, now, sight.called_off)
     if now - switch.since >= limits.revert:
-        why = f"neither {switch.source} nor {switch.target} came up within {limits.revert}"
+        why = f"neither {switch.source} nor {switch.target} came up within {span_text(limits.revert)}"
         if _dark(sight):
             return _enter(switch, State.CLEARING, now, f"{why}: the device is left idle")
         return _enter(switch, State.STRANDED, now, f"{why}: see what runs on the GPU, and stop all but one {_BY_HAND}")
@@ -215,7 +216,7 @@ def _clearing(switch: Switch, sight: Sight, now: datetime, limits: Limits) -> St
         return _enter(switch, State.SETTLED, now, f"{switch.target} has work that may not be broken")
     venue, seen = (switch.source, sight.source) if target is Phase.ABSENT else (switch.target, sight.target)
     if now - switch.since >= limits.stop:
-        return _enter(switch, State.STRANDED, now, f"{venue} did not go within {limits.stop}: stop it {_BY_HAND}")
+        return _enter(switch, State.STRANDED, now, f"{venue} did not go within {span_text(limits.stop)}: stop it {_BY_HAND}")
     return _stay(switch, _stop(venue, seen), f"{venue} is {seen.phase}: it must go")
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from autopilot.cli.tables import Row, table
-from autopilot.dashboard.marks import QUIET
+from autopilot.cli.tables import Row
+from autopilot.dashboard.marks import QUIET, Column, head, row
 from autopilot.dashboard.reasons import Candidate, Reasons
 from autopilot.dashboard.trips import Seen
 from autopilot.dashboard.words import counted, money, plain, span
@@ -16,10 +16,13 @@ from autopilot.model.device import IDLE, DeviceId, Venue
 from autopilot.units import HOUR, UsdPerHour, micros
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
     from rich.text import Text
 
 _FIGURES = ("quoted", "hired", "net", "forecast", "switch $", "dark", "back in", "moves at")
+_GAP = 2
+"""Blanks between two columns."""
+_LEAST_VENUE = 8
 _HEAD = ("at", "gpu", "device", "model", "here", "strategy", "target", "veto")
 _CANDIDATE = (
     "venue",
@@ -151,12 +154,29 @@ def page(each: Told) -> Iterator[RenderableType]:
         yield Text(plain(reasons.sentence.removeprefix(f"{reasons.device.label}: ")), "bold" if _moves(reasons) else "")
     if reasons.veto:
         yield Text(f"held back: {plain(reasons.veto)}", "yellow")
-    figures = _figures(each)
-    drawn = table("", "venue", *figures, figures=figures)
-    for candidate in reasons.candidates:
-        drawn.add_row(*_cells(candidate, each, figures))
-    yield drawn
+    yield _Candidates(each)
     yield Text("\n").join(_evidence(candidate, each) for candidate in reasons.candidates)
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidates:
+    """A line for each venue. Where they do not all fit, the venues' names are cut, and never a figure."""
+
+    told: Told
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        from rich.text import Text
+
+        figures = _figures(self.told)
+        lines = [list(_cells(candidate, self.told, figures)) for candidate in self.told.reasons.candidates]
+        widest = [max(len(name), *(cell.cell_len for cell in cells)) for name, *cells in zip(("venue", *figures), *lines, strict=True)]
+        room = options.max_width - sum(width + _GAP for width in widest[1:])
+        columns = [Column("venue", max(_LEAST_VENUE, min(widest[0], room)))]
+        columns += [Column(name, width, right=True) for name, width in zip(figures, widest[1:], strict=True)]
+        yield Text()
+        yield head(columns, _GAP)
+        yield from (row(columns, line, _GAP) for line in lines)
+        yield Text()
 
 
 def _figures(each: Told) -> tuple[str, ...]:

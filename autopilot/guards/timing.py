@@ -11,6 +11,7 @@ from autopilot.guards.case import Case
 from autopilot.model.device import IDLE
 from autopilot.model.plan import EntryCost
 from autopilot.model.switch import State, Switch
+from autopilot.units import span_text
 
 _DAY = timedelta(days=1)
 _LONGEST = 16
@@ -20,6 +21,10 @@ _LONGEST = 16
 def _lately(ago: timedelta, span: timedelta) -> bool:
     """Whether it was within a span. What is dated later than now is of a clock that was put back since, and holds nobody for a day."""
     return timedelta(0) <= ago < span
+
+
+def _ago(span: timedelta) -> str:
+    return span_text(timedelta(seconds=span // timedelta(seconds=1)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +41,7 @@ class Dwell:
         least = max(self.least, view.entries.get((move.source, move.device), EntryCost()).least_stay)
         if move.source == IDLE or not _lately(stayed, least):
             return None
-        return f"it came {stayed} ago, and stays for {least} at least"
+        return f"it came {_ago(stayed)} ago, and stays for {span_text(least)} at least"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +61,7 @@ class Cooldown:
         if back is None or not _lately(case.view.now - back.since, span):
             return None
         after = f" after {strikes} failures" if strikes > 1 else ""
-        return f"a switch to {target} turned back {case.view.now - back.since} ago, it is left alone for {span}{after}"
+        return f"a switch to {target} turned back {_ago(case.view.now - back.since)} ago, it is left alone for {span_text(span)}{after}"
 
 
 def _turned_back(switch: Switch) -> bool:

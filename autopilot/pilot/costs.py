@@ -14,6 +14,7 @@ from autopilot.model.plan import EntryCost, ExitCost
 from autopilot.model.switch import Switch
 from autopilot.pilot.timing import Timing
 from autopilot.pilot.world import World
+from autopilot.units import span_text
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +70,7 @@ class Costs:
         late = self._timing.boots[key].late(word.boot) if word else _NO_TIME
         if word and late > word.boot and key not in self._warned:
             self._warned.add(key)
-            log.warning("%s: boots of %s take up to %s, and its adapter says %s", *key, late, word.boot)
+            log.warning("%s: boots of %s take up to %s, and its adapter says %s", *key, span_text(late), span_text(word.boot))
 
     def _entry(self, device: Device, venue: Venue) -> EntryCost | None:
         if venue.network not in self._adapters:

@@ -49,7 +49,7 @@ def test_guards_hold_back_with_their_reason() -> None:
     serving(fleet, "akash")
     fleet.wish("nosana")
 
-    assert "held back: it came 2:00:00 ago, and stays for 9:00:00 at least" in fleet.decide()
+    assert "held back: it came 2h ago, and stays for 9h at least" in fleet.decide()
     assert {GPU.id} == set(list(fleet.store.journal.rulings())[-1].vetoes)
     assert venue("akash") == fleet.at()
 

@@ -103,14 +103,13 @@ GPU-0 RTX 4090 at akash for 55 m
 2026-01-01 01:00:00 UTC, payback horizon=24h
 leave akash (0.37 $/h net) for nosana (0.57 $/h net): a lead of 0.144 $/h pays
 0.0675 $ of switch back in 0.467 h, horizon 24 h
-held back: it came 0:55:00 ago, and stays for 6:00:00 at least
+held back: it came 55m ago, and stays for 6h at least
 
- venue        quoted     net  switch $  dark  back in
- ────────────────────────────────────────────────────
- ● akash      0.4000  0.3700
- → nosana     0.6000  0.5700     0.068   5 m     20 m
-   idle       0.0000  0.0000     0.000   0 m    never
-   render          ?       ?         ?   5 m
+venue     quoted     net  switch $  dark  back in
+● akash   0.4000  0.3700
+→ nosana  0.6000  0.5700     0.068   5 m     20 m
+  idle    0.0000  0.0000     0.000   0 m    never
+  render       ?       ?         ?   5 m
 
 akash: paid for every hour; what it pays of what it quotes is not known, counted
 as quoted
@@ -182,9 +181,7 @@ def test_rates_that_were_found_beside_the_flight_are_told_without_asking(run: Ru
     assert [("akash", 0.4321, True), ("nosana", None, True), ("idle", None, False), ("render", None, False)] == [
         (each["venue"], each["moves_at_usd_per_hour"], each["moves_at_known"]) for each in told["candidates"]
     ]
-    assert ["< 0.4321", "none"] == [
-        line.split("  ")[-1].strip() for line in text.splitlines() if line.startswith((" ● akash", " → nosana"))
-    ]
+    assert ["< 0.4321", "none"] == [line.split("  ")[-1].strip() for line in text.splitlines() if line.startswith(("● akash", "→ nosana"))]
     assert "--ask" not in text
     assert {""} == {row["moves_at_usd_per_hour"] for row in csv.DictReader(io.StringIO(run("explain", "GPU-1", "--csv").stdout))}
 

@@ -70,7 +70,7 @@ def test_a_device_stays_for_a_while() -> None:
     dwell = Dwell(2 * HOUR)
     young = view({"akash": ["0.40"], "nosana": ["0.50"]}, "akash", stayed=HOUR)
 
-    assert "it came 1:00:00 ago, and stays for 2:00:00 at least" == dwell.veto(case(seen=young))
+    assert "it came 1h ago, and stays for 2h at least" == dwell.veto(case(seen=young))
     assert dwell.veto(case(seen=view({"akash": ["0.40"]}, "akash", stayed=2 * HOUR))) is None
     assert dwell.veto(case(Move(device().id, IDLE, NOSANA), view({"nosana": ["0.50"]}, stayed=HOUR))) is None
 
@@ -79,7 +79,7 @@ def test_a_venue_may_ask_for_a_longer_stay() -> None:
     """Leaving earlier costs reputation there, or a fee's worth."""
     asked = view({"akash": ["0.40"], "nosana": ["0.50"]}, "akash", stayed=3 * HOUR, entry=EntryCost(least_stay=6 * HOUR))
 
-    assert "it came 3:00:00 ago, and stays for 6:00:00 at least" == Dwell(2 * HOUR).veto(case(seen=asked))
+    assert "it came 3h ago, and stays for 6h at least" == Dwell(2 * HOUR).veto(case(seen=asked))
 
 
 def test_a_venue_that_a_switch_turned_back_from_is_left_alone() -> None:
@@ -87,7 +87,7 @@ def test_a_venue_that_a_switch_turned_back_from_is_left_alone() -> None:
     cooldown = Cooldown(2 * HOUR)
     past = [ended(State.REVERTED, NOSANA, 3 * HOUR), ended(State.REVERTED, NOSANA, HOUR), ended(State.SETTLED, AKASH, HOUR / 2)]
 
-    assert "a switch to nosana turned back 1:00:00 ago, it is left alone for 2:00:00" == cooldown.veto(case(past=past))
+    assert "a switch to nosana turned back 1h ago, it is left alone for 2h" == cooldown.veto(case(past=past))
     assert cooldown.veto(case(past=[past[0]])) is None
     assert cooldown.veto(case(past=[ended(State.REVERTED, AKASH, HOUR)])) is None
     assert cooldown.veto(case(past=[ended(State.SETTLED, NOSANA, HOUR)])) is None
