@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import pickle
 from concurrent.futures import Future
 from datetime import timedelta
@@ -72,4 +73,5 @@ def _learned(packed: bytes, history: History) -> Strategy | None:
 
 
 def _probed(packed: bytes, view: View, search: timedelta) -> Tips:
+    logging.disable()  # rates that never were may be too much for a strategy, and are tried by the hundred: what it says of them is no news
     return tips(pickle.loads(packed), view, search)  # noqa: S301  # the daemon wrote it

@@ -136,6 +136,11 @@ class Payout:
         """The length of the work that it pays for."""
         return self.end - self.start
 
+    @property
+    def whole(self) -> str:
+        """The id of the payout that it is a part of; its own where it is none."""
+        return self.id.removesuffix(f"/{self.device}") if self.device else self.id
+
     def among(self, devices: Sequence[DeviceId]) -> Sequence[Payout]:
         """A part for each device, all alike but for the first, which has what is left over. Of several, each has an id of its own.
 

@@ -33,7 +33,7 @@ def lacks(device: Device, host: Host, needs: Needs) -> str:
         return f"it takes {' or '.join(needs.models)}, not {device.model}"
     if 0 < device.memory_gib < needs.memory_gib:
         return f"it needs {needs.memory_gib} GiB of memory, and {device.label} has {device.memory_gib}"
-    if host.driver and _version(host.driver) < _version(needs.driver):
+    if (has := _version(host.driver)) < _version(needs.driver)[: len(has)]:
         return f"it needs driver {needs.driver}, and this host has {host.driver}"
     if needs.disk_gib and (free := host.disk_gib()) < needs.disk_gib:
         return f"it needs {needs.disk_gib} GiB of free disk, and this host has {free}"

@@ -176,8 +176,11 @@ class Poller:
 
 
 def _paid(network: NetworkId, source: PayoutSource, since: datetime) -> Sequence[Payout]:
-    """What a network says it has paid. One that speaks for another is not believed."""
-    told = list(source.payouts(since))
+    """What a network says it has paid. One that speaks for another is not believed; one that refuses to tell can be served."""
+    try:
+        told = list(source.payouts(since))
+    except Refused as error:
+        raise Transient(network, str(error).removeprefix(f"{network}: ")) from None
     for payout in told:
         if payout.venue.network != network:
             raise Transient(network, f"it told {payout}, which it did not pay")

@@ -10,6 +10,7 @@ nothing, and a calm rig is journalled the same for hours.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -26,6 +27,8 @@ _SOON = timedelta(hours=12)
 """Most is quoted and paid no later than this; what comes later counts from the next day on."""
 _LATE = timedelta(days=3)
 """A payout that comes later than this after its work is only found by the next start; one for a longer span tells no hours apart."""
+_LONGEST = timedelta(days=30)
+"""How far back the beginning of a payout is looked for."""
 _FIRST = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -69,19 +72,21 @@ class Realiser:
         for key, device in pairs:
             paid, end = payments[key[0], device], min(self._complete(key, device, jobs), until)
             for hour, hours, quoted in self._quoted(key, device, (since, end), None if key in jobs else history):
+                if math.isnan(earned := paid.get(hour, 0.0)):
+                    continue
                 start = _stretch(hour)
                 _, served, due, had = self._stretches[key].get(start, Stretch(start, 0.0, 0.0, 0.0))
-                self._stretches[key][start] = Stretch(start, served + hours, due + quoted, had + paid.get(hour, 0.0))
+                self._stretches[key][start] = Stretch(start, served + hours, due + quoted, had + earned)
 
     def _payments(self, venue: Venue, device: DeviceId, since: datetime) -> dict[datetime, float]:
-        """USD by the hour, a payout for several being shared out evenly."""
+        """USD by the hour, a payout for several being shared out evenly. Not a number where nobody can tell what the hour was paid."""
         paid: dict[datetime, float] = defaultdict(float)
-        for row in self._world.store.ledger.rows(Kind.PAID, venue, device, since, _LATE):
+        for row in self._world.store.ledger.rows(Kind.PAID, venue, device, since, _LONGEST):
             key = (venue.network, device)
             self._paid_until[key] = max(row.end, self._paid_until.get(key, _FIRST))
-            if row.end - row.start <= _LATE:
-                for hour, share in _shares(row):
-                    paid[hour] += share * float(row.amount)
+            amount = float(row.amount) if row.end - row.start <= _LATE else math.nan
+            for hour, share in _shares(row):
+                paid[hour] += share * amount
         return paid
 
     def _complete(self, key: Key, device: DeviceId, jobs: Collection[Key]) -> datetime:

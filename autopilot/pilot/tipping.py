@@ -155,6 +155,8 @@ class Tipping:
         self._wanted: deque[tuple[NamedStrategy, View]] = deque(maxlen=1)
         self._under_way: _Search | None = None
         self._rests_until = 0.0
+        self._trouble = ""
+        """Why the last search failed; empty where it did not. The same is said once."""
 
     def want(self, strategy: NamedStrategy, view: View) -> None:
         """A decision was made. One that nothing could be moved by is passed over."""
@@ -177,7 +179,10 @@ class Tipping:
         try:
             found = over.found.result()
         except Exception as error:  # noqa: BLE001  # a stranger's strategy may raise anything
-            log.warning("the rates at which it would have been decided otherwise were not found: %s", error)
+            if str(error) != self._trouble:
+                log.warning("the rates at which it would have been decided otherwise were not found: %s", error)
+            self._trouble = str(error)
             return
+        self._trouble = ""
         with self._world.store.atomic():
             self._world.store.tips.note(over.at, found)

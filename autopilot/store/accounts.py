@@ -16,8 +16,8 @@ from autopilot.store.schema import instant, stamp
 from autopilot.store.store import Store
 from autopilot.units import Usd
 
-_AT = "CASE WHEN kind IN ('paid', 'reported') THEN \"end\" ELSE hour END"
-"""Earnings, costs and dark time belong to their hour; a payout belongs to the instant at which its work was over."""
+_AT = "CASE kind WHEN 'paid' THEN \"end\" WHEN 'reported' THEN start ELSE hour END"
+"""Earnings, costs and dark time belong to their hour, and what is owed for a day to that day; what was paid, to the end of its work."""
 _WITHIN = f"FROM ledger WHERE {_AT} >= ? AND {_AT} < ?"
 
 

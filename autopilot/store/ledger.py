@@ -120,8 +120,12 @@ class Ledger:
         )
 
     def paid(self, payouts: Iterable[Payout]) -> None:
-        """Add payouts; each is booked once, however often it is told, also where its span or its market is told differently then."""
-        self.book(_entry(each) for each in payouts if not self.knows(each.venue.network, each.id, settled=each.settled))
+        """Add payouts; each is booked once, however often it is told, also where its span, its market or its devices are others then."""
+        new: dict[tuple[str, str, bool], Payout] = {}
+        for each in payouts:
+            if not self.knows(each.venue.network, each.whole, settled=each.settled):
+                new.setdefault((each.venue.network, each.id, each.settled), each)
+        self.book(map(_entry, new.values()))
 
     def last_payout(self, network: str) -> datetime | None:
         """The end of the newest work that the network itself has told to be paid: what a person entered names no device."""
@@ -131,10 +135,12 @@ class Ledger:
         return instant(row[0]) if row[0] else None
 
     def knows(self, network: str, ref: str, *, settled: bool) -> bool:
-        """Whether a payout of this id is booked; not settled, whether it is reported."""
+        """Whether a payout of this id is booked, whole or in parts; not settled, whether it is reported."""
         kind = Kind.PAID if settled else Kind.REPORTED
         found = self._connection.execute(
-            "SELECT 1 FROM ledger WHERE kind = ? AND network = ? AND ref = ? AND ref <> '' LIMIT 1", (kind, network, ref)
+            "SELECT 1 FROM ledger INDEXED BY ledger_by_ref WHERE kind = ? AND network = ? AND ref <> ''"
+            " AND ref >= ? AND ref < ? || '0' AND (ref = ? OR ref > ? || '/') LIMIT 1",  # of the signs, the one after / is 0
+            (kind, network, ref, ref, ref, ref),
         ).fetchone()
         return found is not None
 

@@ -274,6 +274,22 @@ def test_a_lease_that_was_known_is_broken_when_that_was_decided(made: Callable[.
     assert 0 == replicas(wire)
 
 
+def test_what_was_known_before_a_silence_is_not_known_after_it(made: Callable[..., Akash], said: Sayings, wire: Any) -> None:
+    """A provider crashed, and the chain was silent as the stop was decided: whoever decided knew of no lease, so each is honoured."""
+    node = made().node
+    POST.serving(node)
+    said.leases = [lease()]
+    assert 1 == len(node.observe(GPU).leases)
+    said.down |= {"status": 503, "first": 503, "second": 503}
+    (pod,) = wire.cluster.pods("akash-services")
+    pod["spec"]["containers"][0]["image"] = "crash"
+    assert (Phase.FAULT, ()) == (node.observe(GPU).phase, node.observe(GPU).leases)
+    said.down.clear()
+    node.stop(GPU)
+
+    assert 1 == replicas(wire)
+
+
 def test_a_provider_that_crashes_has_its_leases_still(made: Callable[..., Akash], said: Sayings, wire: Any, tmp_path: Path) -> None:
     """It cannot tell of them, and the chain can: its tenants work on, and it is no node without work that is cleared away. It can drain."""
     node = made().node

@@ -227,6 +227,15 @@ def test_somebody_elses_broken_one_is_not_restarted(site: Any) -> None:
     assert [] == site.door.asked
 
 
+def test_somebody_elses_broken_one_may_still_have_work(site: Any) -> None:
+    """A provider that was installed and scaled up by hand has tenants as well, and they outlive its pod: it is asked about them."""
+    site.install("crash", replicas=1)
+    until(lambda: site.phase(site.node()) is Phase.FAULT)
+    look = site.shape().look(site.gpu)
+
+    assert (False, True) == (look.ours, look.lives)
+
+
 def test_what_does_not_exist_is_absent_and_cannot_be_started(site: Any) -> None:
     """The API server's own word that there is none."""
     node = site.node()

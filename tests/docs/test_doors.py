@@ -23,7 +23,7 @@ def script(text: str) -> str:
     return "\n".join(lines)
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("door", [pytest.param("adapters/README.md", marks=pytest.mark.long), *DOORS[1:]])
 def test_what_the_document_says_works(door: str, reader: Any) -> None:
     """Every block, from the first to the last, in one shell."""
     run = reader.run(script((ROOT / door).read_text(encoding="utf-8")))

@@ -33,6 +33,8 @@ from autopilot_adapters.akash.payouts import DayPayouts
 from autopilot_adapters.akash.rates import Heard, Own, Terms, answer
 from autopilot_adapters.akash.wire import Console, Earnings, days, earnings, gpu_rows, leases, provider
 
+pytestmark = pytest.mark.long
+
 NOW = datetime(2026, 7, 17, 20, 7, tzinfo=UTC)
 VENUE = Venue(NetworkId("akash"))
 OURS = "akash18ga02jzaq8cw52anyhzkwta5wygufgu6zsz6xc"

@@ -36,6 +36,8 @@ from autopilot_adapters.bittensor.wire import Subnet, Wanted
 from shared.threads import Inline
 
 W: Any = SimpleNamespace(**run_path(str(Path(__file__).parents[1] / "data/bittensor/world.py")))
+pytestmark = pytest.mark.long
+
 VENUE = Venue(NetworkId("bittensor"), "4")
 OURS = Wanted(W.NETUID, W.HOTKEY, None)
 TAO = TokenPrice("TAO", Decimal(300), W.NOW, "a test", confirmed=True)

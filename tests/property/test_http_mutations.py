@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,6 +22,8 @@ from autopilot.model.market import Answer, NoQuote, Quote
 from autopilot.units import UsdPerHour
 from autopilot_adapters.http.rates import MOST, answer, expressions, terms
 from autopilot_adapters.http.settings import HttpSettings
+
+pytestmark = pytest.mark.long
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 VENUE = Venue(NetworkId("acme"))

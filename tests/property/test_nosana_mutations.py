@@ -34,6 +34,8 @@ from autopilot_adapters.nosana.adapter import NosanaSettings, nosana_network
 from shared.threads import Inline
 
 W: Any = SimpleNamespace(**run_path(str(Path(__file__).parents[1] / "data/nosana/world.py")))
+pytestmark = pytest.mark.long
+
 RIG = [W.gpu(0), *(W.gpu(each, "H100 80GB HBM3", 80) for each in range(1, 9))]
 ASKED = [RIG[0], RIG[1]]
 SPOILT = 10

@@ -30,6 +30,8 @@ from autopilot_adapters.render.stats import Known
 from autopilot_adapters.render.transfers import MINT, Solana
 from autopilot_adapters.render.wire import closed_epochs
 
+pytestmark = pytest.mark.long
+
 RENDER = NetworkId("render")
 NOW = datetime(2025, 10, 31, 1, tzinfo=UTC)
 PRICE = TokenPrice("RENDER", Decimal("2.49"), NOW, "a test", confirmed=True)

@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from autopilot.kit.prices import Said
 from autopilot.kit.token_sources import Unpriced, binance_said, coingecko_said, kraken_said, pyth_said
 
+pytestmark = pytest.mark.long
+
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 FEED = "ab" * 32
 MUCH = settings(max_examples=2000, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))

@@ -13,6 +13,8 @@ import pytest
 from shared.browser import Tab, chromium
 from shared.needs import needed
 
+pytestmark = pytest.mark.long
+
 HEADINGS = [
     *("Results", "Earnings, USD", "Regret over time, USD", "Where the GPUs were", "Rates and moves, USD an hour", "What switching cost"),
     *("Occupancy", "On other terms, % of perfect foresight", "With other leads, USD"),

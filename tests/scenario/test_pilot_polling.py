@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -183,3 +183,21 @@ def test_payouts_that_make_no_sense_end_no_flight(told: Any) -> None:
     assert [venue("akash").network] == list(fleet.pilot.troubles["silent"])
     assert Usd(0) == fleet.store.ledger.totals().paid
     assert {venue("akash"), venue("nosana")} == set(fleet.wishes.views[-1].offers(device()))
+
+
+def test_a_network_that_refuses_to_tell_its_payouts_is_served_all_the_same() -> None:
+    """A wrong key to the books costs no income: the network is named, it is asked again, and its rates count on."""
+    fleet, asked = Fleet("akash"), list[datetime]()
+
+    def refused(since: datetime) -> list[Payout]:
+        asked.append(since)
+        raise Refused("akash", "401: the key is not valid")
+
+    fleet.sites["akash"].payouts = SimpleNamespace(payouts=refused)
+    for _ in range(2):
+        fleet.decide()
+        fleet.later(HOUR)
+
+    assert ({}, 2) == (fleet.pilot.troubles["quarantine"], len(asked))
+    assert {"akash": "it does not tell what it has paid: akash: 401: the key is not valid"} == fleet.pilot.troubles["silent"]
+    assert {"akash"} == offered(fleet)

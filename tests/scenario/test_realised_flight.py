@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -135,6 +136,30 @@ def test_who_pays_late_is_known_a_day_later(span: int, late: int) -> None:
 
     assert known.ratio == pytest.approx(0.75, abs=0.01)
     assert 200 >= known.hours > 0.97 * (200 - span - late - 30)
+
+
+def test_a_payout_for_too_long_a_span_is_no_evidence() -> None:
+    """A job of a week that is paid in full at its end tells no hours apart: its own are left out, before a restart and after it."""
+    fleet = Fleet("akash")
+    job = Payout("job", AKASH, GPU.id, START, START + 168 * HOUR, Usd.of("0.30") * 168)
+    hourly = Till(fleet, "0.30")
+
+    def payouts(since: datetime) -> Sequence[Payout]:
+        told = [each for each in hourly.payouts(since) if each.start >= job.end]
+        return [job, *told] if since < job.end <= fleet.clock.now() else told
+
+    fleet.sites["akash"].payouts = SimpleNamespace(payouts=payouts)
+    fleet.wish("akash")
+    for _ in range(230):
+        fleet.decide()
+        fleet.later(HOUR)
+    steady = fleet.wishes.views[-1].experience.realised[AKASH, MODEL]
+    fleet.restart()
+    fleet.decide()
+    restarted = fleet.wishes.views[-1].experience.realised[AKASH, MODEL]
+
+    assert [0.75, 0.75] == [pytest.approx(each.ratio) for each in (steady, restarted)]
+    assert max(steady.hours, restarted.hours) <= 230 - 168
 
 
 def test_hours_that_are_not_paid_yet_do_not_count() -> None:

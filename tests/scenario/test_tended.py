@@ -129,6 +129,12 @@ def test_what_is_not_known_is_not_missing() -> None:
     assert "" == lacks(replace(GPU, memory_gib=0), replace(HOST, driver=""), Needs(memory_gib=48, driver="999"))
 
 
+@pytest.mark.parametrize("driver", ["580.65.06", "580.65", "580.65.06-grid", "580.97", "unknown"])
+def test_a_driver_of_another_spelling_is_not_an_older_one(driver: str) -> None:
+    """What its version leaves out is not known: nobody is kept from a venue that pays for that."""
+    assert "" == lacks(GPU, replace(HOST, driver=driver), Needs(driver="580.65.06"))
+
+
 def test_a_venue_that_asks_for_more_is_not_planned_for() -> None:
     """The strategy does not even see it, from the first decision on; who is there already stays."""
     fleet = Fleet("akash", "render")

@@ -212,6 +212,29 @@ def test_a_payout_that_is_told_otherwise_later_is_booked_once(store: Store) -> N
     assert [Usd.of("4.50")] == [each.paid for each in accounts(store, Span()) if each.network == "nosana"]
 
 
+def test_what_is_owed_for_a_day_is_of_that_day(run: Run, store: Store) -> None:
+    """Beside our estimate of it, and not of the day that begins when it is over."""
+    owed = replace(payout("day", "akash", "1.20", 23, settled=False), start=START)
+    with store.atomic():
+        store.ledger.paid([owed])
+    run("export", "tax.csv")
+    rows = csv.DictReader(Path("tax.csv").read_text(encoding="utf-8").splitlines())
+
+    assert START + DAY == owed.end
+    assert [("2026-01-01", "2.3")] == [(row["day"], row["reported_usd"]) for row in rows if row["network"] == "akash"]
+
+
+@pytest.mark.parametrize(("before", "after"), [(1, 2), (2, 1), (2, 3), (3, 2)])
+def test_a_payout_that_is_shared_among_others_later_is_booked_once(before: int, after: int, store: Store) -> None:
+    """A rig that got or lost a GPU is told the last days again; the sum stays what it was. A longer id is another payout."""
+    day, devices = replace(payout("day", "nosana", "1", 40, "3"), settled=False), [DeviceId(f"gpu-{number}") for number in range(3)]
+    with store.atomic():
+        store.ledger.paid(day.among(devices[:before]))
+        store.ledger.paid([*day.among(devices[:after]), replace(day, id="day2")])
+
+    assert [Usd.of(2)] == [each.reported for each in accounts(store, Span()) if each.network == "nosana"]
+
+
 def test_a_file_of_payouts_is_booked_whole_or_not_at_all(run: Run, store: Store) -> None:
     """Twice is once; a line that cannot be read is named, and nothing of the file is booked."""
     good = "network,amount_usd,at,ref\nsalad,1.5,2026-01-05T00:00:00Z,a\nsalad,2.5,2026-01-06T00:00:00Z,b\n"

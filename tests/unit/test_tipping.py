@@ -209,3 +209,27 @@ def test_a_search_that_fails_costs_nothing(monkeypatch: pytest.MonkeyPatch, capl
     assert ["the rates at which it would have been decided otherwise were not found: division by zero"] == caplog.messages
     assert {} == fleet.store.tips.of(next(fleet.store.journal.newest_rulings()).at)
     assert fleet.devices[0].id in pilot.tick()
+
+
+def test_the_same_failure_is_said_once(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """A strategy that cannot be packed fails after every decision: a year of them must not fill the log."""
+    monkeypatch.setattr(tipping, "_CALM", 0.0)
+    monkeypatch.setattr(tipping, "_REST", 0)
+    outcomes: list[Callable[[], Tips]] = [lambda: {1 / 0: {}}, lambda: {1 / 0: {}}, dict, lambda: {1 / 0: {}}]  # type: ignore[dict-item]
+    fleet, _ = flown(lambda *_: in_turn(outcomes.pop(0)))
+    for _ in range(4):
+        fleet.tick()
+        fleet.tick()
+        fleet.decide()
+
+    assert not outcomes
+    assert 2 == len(caplog.messages)
+
+
+def test_what_a_strategy_makes_of_a_supposed_rate_is_not_logged(capfd: pytest.CaptureFixture[str]) -> None:
+    """It is asked hundreds of times: one that fails where it is asked for rates that never were says nothing in the daemon's log."""
+    broken = NamedStrategy("broken", object())  # type: ignore[arg-type]
+    found = Prober().probe(broken, seen()).result(60)
+
+    assert {device().id, device(1).id} == found.keys()
+    assert "" == capfd.readouterr().err

@@ -61,6 +61,7 @@ class AkashWork:
         with self._turn:
             last = self._last
             if last is None or not timedelta(0) <= self._clock.now() - last[0] < self._stands:
+                self._told = frozenset()  # where nobody answers, nothing is told
                 last = self._last = (self._clock.now(), self._look())
             self._told = frozenset(lease.id for lease in last[1])
             return last[1]

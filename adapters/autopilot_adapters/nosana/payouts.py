@@ -15,9 +15,10 @@ from autopilot_adapters.nosana.directory import Directory
 from autopilot_adapters.nosana.wire import PAGE, Api
 
 _MOST_PAGES = 10
-"""For each node in one call: the list is limited to 20 requests in 30 s. The newest 500 jobs are told, older ones never."""
+"""For all nodes in one call, but one for each: the list is limited to 20 requests in 30 s. Of the jobs of a node alone, the newest 500
+are told, older ones never."""
 _PATIENCE = timedelta(days=1)
-"""So long after its end a job without a price is waited for; those that ended later are held back with it, lest it be skipped."""
+"""So long after its end a job without a price is waited for; what ended later, on any node, is held back with it, lest it be skipped."""
 
 
 class JobPayouts:
@@ -35,26 +36,26 @@ class JobPayouts:
         """Every job that ended after the instant, for each of the node's devices."""
         slugs = {market.address: market.slug for market in self._directory.markets()}
         paid: list[Payout] = []
-        for node in sorted(set(self._nodes.values())):
+        for node, job, usd_per_hour in self._priced(since):
             devices = [DeviceId(device) for device, each in self._nodes.items() if each == node]
-            for job, usd_per_hour in self._priced(node, since):
-                venue = Venue(self._network, slugs.get(job.market, job.market))
-                amount = UsdPerHour.of(usd_per_hour) * job.paid
-                whole = Payout(job.address, venue, devices[0], job.start, job.end, amount, _native(job, usd_per_hour))
-                paid += whole.among(devices)
+            venue = Venue(self._network, slugs.get(job.market, job.market))
+            amount = UsdPerHour.of(usd_per_hour) * job.paid
+            whole = Payout(job.address, venue, devices[0], job.start, job.end, amount, _native(job, usd_per_hour))
+            paid += whole.among(devices)
         return paid
 
-    def _priced(self, node: str, since: datetime) -> Iterator[tuple[Job, Decimal]]:
-        """Finished jobs with what an hour was paid, oldest first, up to the first whose price is still to come."""
-        for job in sorted(self._finished(node, since), key=lambda job: job.end):
-            if job.usd_per_hour is not None:
-                yield job, job.usd_per_hour
-            elif self._clock.now() - job.end < _PATIENCE:
-                return
+    def _priced(self, since: datetime) -> Iterator[tuple[str, Job, Decimal]]:
+        """Finished jobs of all nodes with what an hour was paid, oldest first, up to the first whose price is still to come."""
+        done = [(node, job) for node in sorted(set(self._nodes.values())) for job in self._finished(node, since)]
+        now = self._clock.now()
+        waits = min((job.end for _, job in done if job.usd_per_hour is None and now - job.end < _PATIENCE), default=None)
+        for node, job in sorted(done, key=lambda each: each[1].end):
+            if job.usd_per_hour is not None and (waits is None or job.end < waits):
+                yield node, job, job.usd_per_hour
 
     def _finished(self, node: str, since: datetime) -> Iterator[Job]:
         """Newest first. A node runs one job after the other, so the first that is too old ends the search."""
-        for page in range(_MOST_PAGES):
+        for page in range(max(1, _MOST_PAGES // len(set(self._nodes.values())))):
             jobs = self._api.jobs(node, page * PAGE).value
             for job in jobs:
                 if job.end <= since:

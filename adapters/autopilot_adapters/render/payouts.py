@@ -54,11 +54,11 @@ class WalletPayouts:
         return [self._told[each.signature] for each in paid if each.signature in self._told]
 
     def _look(self, sent: Sequence[Sent]) -> Sequence[Sent]:
-        """Those that are pay, up to the first that is still to be looked at."""
+        """Those that are pay, and were sent before the first that is still to be looked at: a second may hold several."""
         for each in [each for each in sent if each.signature not in self._looked][:_AT_ONCE]:
             self._looked[each.signature] = self._solana.received(each.signature, self._wallet, self._payers)
-        seen = [each for each in sent if each.signature in self._looked]
-        return [each for each in seen if self._looked[each.signature] is not None]
+        left = next((each.at for each in sent if each.signature not in self._looked), None)
+        return [each for each in sent if self._looked.get(each.signature) is not None and (left is None or each.at < left)]
 
     def _price(self, unpriced: Sequence[Sent], start: datetime) -> None:
         """By the price at the end of the hour before; for as long as that is not known, it and all later ones are not told."""

@@ -84,7 +84,7 @@ class ReplicaSetShape:
         if self._ours(kept):
             return replace(look, venue=venue)
         remedy = f"to hand it over: kubectl annotate --overwrite {kept.path} {_MARK}={self._network} {_ASKED}-"
-        return Look(look.phase, note="; ".join(filter(None, (look.note, remedy))), ours=False)
+        return replace(look, note="; ".join(filter(None, (look.note, remedy))), ours=False)
 
     def _gone(self, venue: Venue | None) -> Look:
         """Nothing of the program is left; what it started for others may be."""

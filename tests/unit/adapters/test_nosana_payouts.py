@@ -10,6 +10,9 @@ from runpy import run_path
 from types import SimpleNamespace
 from typing import Any
 
+import httpx
+import pytest
+
 from autopilot.model.device import NetworkId, Venue
 from autopilot.model.node import Payout
 from autopilot.units import Usd
@@ -70,6 +73,18 @@ def test_a_job_without_a_price_holds_those_after_it_back(tmp_path: Path) -> None
     assert [W.key(4)] == [each.id for each in paid(nosana, tmp_path, 100)]
 
 
+@pytest.mark.parametrize(("waiting", "told"), [(3, []), (2, []), (1, [2])])
+def test_it_holds_back_those_of_other_nodes_too(waiting: int, told: list[int], tmp_path: Path) -> None:
+    """Whoever asks for what ended after the newest one that was told would never hear of it."""
+    nosana = W.Nosana()
+    jobs = {W.OURS: finished(1, waiting, None), W.key(9): finished(2, 2)}
+    nosana.down = lambda request: (
+        httpx.Response(200, json={"jobs": [jobs[request.url.params["node"]]], "totalJobs": 1}) if "node" in request.url.params else None
+    )
+
+    assert [W.key(each) for each in told] == [each.id for each in paid(nosana, tmp_path, 12, {"GPU-0": W.OURS, "GPU-1": W.key(9)})]
+
+
 def test_a_node_of_several_gpus_shares_its_pay(tmp_path: Path) -> None:
     """Each payout has an id of its own."""
     nosana = W.Nosana()
@@ -81,10 +96,11 @@ def test_a_node_of_several_gpus_shares_its_pay(tmp_path: Path) -> None:
     assert 2 == len({each.id for each in payouts})
 
 
-def test_pages_of_jobs_end(tmp_path: Path) -> None:
-    """After ten, for the list is limited: the newest 500 jobs are told."""
+@pytest.mark.parametrize(("nodes", "pages"), [(1, 10), (3, 9), (12, 12)])
+def test_pages_of_jobs_end(nodes: int, pages: int, tmp_path: Path) -> None:
+    """After ten, for the list is limited: the newest 500 jobs are told, of several nodes less of each."""
     nosana = W.Nosana()
     nosana.history = {"jobs": [finished(number, 1) for number in range(50)], "totalJobs": 9999}
-    paid(nosana, tmp_path, 12)
+    paid(nosana, tmp_path, 12, {f"GPU-{number}": W.key(60 + number) for number in range(nodes)})
 
-    assert 10 == nosana.asked["api.nosana.com /jobs"]
+    assert pages == nosana.asked["api.nosana.com /jobs"]

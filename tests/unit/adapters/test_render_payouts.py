@@ -76,6 +76,16 @@ def test_a_transaction_is_looked_at_once(tmp_path: Path) -> None:
     assert [f"tx{number:02}" for number in range(25)] == [each.id for each in source.payouts(W.NOW - 7 * DAY)]
 
 
+def test_what_was_sent_in_one_second_is_told_at_once(tmp_path: Path) -> None:
+    """Whoever asks from the newest one on would never hear of the other."""
+    world = W.World(**{f"tx{number:02}": (90 - min(number, 19), W.PAY) for number in range(21)})
+    source = world.source(tmp_path)
+    first = source.payouts(W.NOW - 7 * DAY)
+
+    assert 19 == len(first)
+    assert ["tx19", "tx20"] == [each.id for each in source.payouts(first[-1].end)]
+
+
 def test_pay_without_a_price_waits_for_one(tmp_path: Path) -> None:
     """And no later one is told before it: whoever asks from the last one on would never hear of it."""
     world = W.World(first=(90, W.PAY), second=(10, W.PAY))
