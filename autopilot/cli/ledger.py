@@ -205,7 +205,7 @@ def _row(each: Account, prices: Mapping[tuple[str, str], TokenPrice | None]) -> 
         "payouts": each.payouts,
         "token": [paid.token for paid in each.tokens],
         "token_is": [paid.kind.value for paid in each.tokens],
-        "token_amount": [str(paid.amount) for paid in each.tokens],
+        "token_amount": [f"{paid.amount:f}" for paid in each.tokens],
         "token_usd_then": [float(paid.usd_then) for paid in each.tokens],
         "token_usd_now": [price and float(price.usd * paid.amount) for price, paid in zip(now, each.tokens, strict=True)],
         "token_price_as_of": [price and price.as_of.isoformat() for price in now],

@@ -95,7 +95,7 @@ class Poller:
     def collect(self) -> None:
         """Ask every network that tells what it has paid since the last payout we know of."""
         sources = {network: adapter.payouts for network, adapter in self._asked()}
-        questions = {network: partial(_paid, network, told, self._last_payout(network)) for network, told in sources.items() if told}
+        questions = {network: partial(_paid, network, told, self._paid_up_to(network)) for network, told in sources.items() if told}
         self._payouts.begin(questions)
         self.take()
 
@@ -131,6 +131,10 @@ class Poller:
 
     def _asked(self) -> list[tuple[NetworkId, Adapter]]:
         return [(network, adapter) for network, adapter in self._world.adapters.items() if network not in self.quarantine]
+
+    def _paid_up_to(self, network: NetworkId) -> datetime:
+        """A payout that says it is of the future hides none that is to come."""
+        return min(self._last_payout(network), self._world.clock.now())
 
     def _last_payout(self, network: NetworkId) -> datetime:
         if network not in self._paid_until:

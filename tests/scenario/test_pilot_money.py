@@ -205,6 +205,7 @@ def test_payouts_are_collected_once() -> None:
     """They are asked for since the last one that is known, by a new pilot too, and booked by their own ids."""
     fleet = Fleet("akash")
     till = fleet.sites["akash"].payouts = Till([paid(0, "0.30")])
+    fleet.later(2 * HOUR)
     fleet.pilot.collect()
     till.told.append(paid(1, "0.25"))
     fleet.pilot.poll()
@@ -212,6 +213,19 @@ def test_payouts_are_collected_once() -> None:
     fleet.pilot.poll()
 
     assert Usd.of("0.55") == totals(fleet).paid
+    assert [START + HOUR, START + 2 * HOUR] == till.asked[1:]
+
+
+def test_a_payout_of_the_future_hides_none_that_is_to_come() -> None:
+    """An index that says the year 5138 is asked for what was paid up to now all the same."""
+    fleet = Fleet("akash")
+    till = fleet.sites["akash"].payouts = Till([paid(28_000_000, "0.30")])
+    for _ in range(2):
+        fleet.pilot.collect()
+        fleet.later(HOUR)
+    fleet.restart()
+    fleet.pilot.collect()
+
     assert [START + HOUR, START + 2 * HOUR] == till.asked[1:]
 
 

@@ -104,7 +104,7 @@ class Job:
     price: Decimal
     """NOS a second to the host."""
     usd_per_hour: Decimal | None
-    """To the host, at the price of NOS then. None until the backend has reckoned it."""
+    """To the host, at the price of NOS then. None until the backend has reckoned it: a job with a price is not worth nothing."""
 
     @property
     def paid(self) -> timedelta:
@@ -221,12 +221,14 @@ def jobs(json: Any) -> Sequence[Job]:
 def job(row: Any, path: str) -> Job:
     """One job. Raises Nonsense."""
     start, end = (whole(member(row, field, path), f"{path}.{field}", _LAST_INSTANT) for field in ("timeStart", "timeEnd"))
+    price = whole(member(row, "price", path), f"{path}.price", _MOST_PRICE) * LEAST_NOS_PER_SECOND
+    usd = _optional(member(row, "usdRewardPerHour", path), f"{path}.usdRewardPerHour", _MOST_USD_PER_HOUR)
     return Job(
         address=address(member(row, "address", path), f"{path}.address"),
         market=address(member(row, "market", path), f"{path}.market"),
         start=datetime.fromtimestamp(start, UTC),
         end=datetime.fromtimestamp(end, UTC),
         timeout=timedelta(seconds=whole(member(row, "timeout", path), f"{path}.timeout", MOST_SECONDS)),
-        price=whole(member(row, "price", path), f"{path}.price", _MOST_PRICE) * LEAST_NOS_PER_SECOND,
-        usd_per_hour=_optional(member(row, "usdRewardPerHour", path), f"{path}.usdRewardPerHour", _MOST_USD_PER_HOUR),
+        price=price,
+        usd_per_hour=usd if usd or not price else None,
     )

@@ -72,7 +72,7 @@ def _native(job: Job, usd_per_hour: Decimal) -> NativeAmount | None:
     The price of NOS is the one at which the network reckoned its dollars (nosana-programs: ``finish``; nosana-kit: its fixture of a job
     says 318 micro-NOS a second and 0.34934717 $ an hour). None where the job cost nothing.
     """
-    if not job.price or not usd_per_hour:
+    if not job.price:
         return None
     seconds = Decimal(job.paid // timedelta(seconds=1))
     return NativeAmount("NOS", job.price * seconds, usd_per_hour / (job.price * 3600))

@@ -65,10 +65,11 @@ def test_it_was_paid_in_nos_at_the_price_of_its_time(tmp_path: Path) -> None:
     assert one.settled
 
 
-def test_a_job_without_a_price_holds_those_after_it_back(tmp_path: Path) -> None:
-    """For a day: it would be skipped for good otherwise. After that it is left out."""
+@pytest.mark.parametrize("unknown", [None, 0])
+def test_a_job_without_a_price_holds_those_after_it_back(unknown: float | None, tmp_path: Path) -> None:
+    """For a day: it would be skipped for good otherwise. After that it is left out. NOS that are worth nothing have no price yet."""
     nosana = W.Nosana()
-    nosana.history = {"jobs": [finished(1, 1), finished(2, 2, None), finished(3, 30, None), finished(4, 40)], "totalJobs": 4}
+    nosana.history = {"jobs": [finished(1, 1), finished(2, 2, unknown), finished(3, 30, unknown), finished(4, 40)], "totalJobs": 4}
 
     assert [W.key(4)] == [each.id for each in paid(nosana, tmp_path, 100)]
 
