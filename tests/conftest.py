@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from runpy import run_path
@@ -18,7 +19,9 @@ settings.load_profile("house")
 
 
 def pytest_configure() -> None:
-    """The settings of whoever runs the tests do not reach them."""
+    """The settings of whoever runs the tests do not reach them, nor that a shell lets what it runs in the background ignore Ctrl-C."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     for name in list(os.environ):
         if name.startswith("AUTOPILOT_") and not name.startswith("AUTOPILOT_TEST_"):
             del os.environ[name]

@@ -7,13 +7,15 @@ killed one leaves a trial that is never counted, and the others make up for it.
 from __future__ import annotations
 
 import hashlib
+import os
 import signal
 import tempfile
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
@@ -233,12 +235,21 @@ def _start(workers: Sequence[SpawnProcess]) -> None:
 
 def _work(wanted: Search) -> None:
     """What a worker does."""
+    threading.Thread(target=_end_with_the_parent, daemon=True).start()
     try:
         with _quiet():
             for _ in _turns(wanted, _studies(wanted)):
                 pass
     except AutopilotError as error:
         raise SystemExit(f"autopilot: {error}") from None
+
+
+def _end_with_the_parent() -> None:
+    """However it ended: nobody would ever ask for what is found then."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _call(on_trial: Callable[[], None], times: int) -> int:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -259,19 +259,47 @@ def test_without_optuna_it_says_how_to_install_it(rates: Path, monkeypatch: pyte
     assert 'autopilot tune needs Optuna: pip install "yield-autopilot[sweep]"' == str(error)
 
 
-@pytest.mark.long
-def test_ctrl_c_at_a_terminal(rates: Path, tmp_path: Path) -> None:
-    """It reaches every process of the group; the result is still given out, and the exit code is that of an interruption."""
+@pytest.fixture
+def tuning(rates: Path, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A search of two processes that would take for ever, once it has found something. It is gone afterwards, whatever became of it."""
     log = tmp_path / "studies.log"
     words = ["tune", str(rates), "--strategy", "threshold", "--trials", "1000000", "--folds", "2", "--processes", "2", "--json", "-"]
     command = [sys.executable, "-m", "autopilot", *words, "--storage", str(log)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
-        until(lambda: log.exists() and log.read_text().count('"state":1,') > 60)
-        os.killpg(process.pid, signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        try:
+            until(lambda: log.exists() and log.read_text().count('"state":1,') > 60)
+            yield process
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
-    assert (130, "") == (process.returncode, err)
+
+@pytest.mark.long
+def test_ctrl_c_at_a_terminal(tuning: subprocess.Popen[str]) -> None:
+    """It reaches every process of the group; the result is still given out, and the exit code is that of an interruption."""
+    os.killpg(tuning.pid, signal.SIGINT)
+    out, err = tuning.communicate(timeout=60)
+
+    assert (130, "") == (tuning.returncode, err)
     assert json.loads(out)["interrupted"]
+
+
+@pytest.mark.long
+def test_workers_end_with_whoever_started_them(tuning: subprocess.Popen[str]) -> None:
+    """However it ended: they would search on for nobody."""
+    tuning.kill()
+    tuning.wait()
+
+    until(lambda: not _lives(tuning.pid))
+
+
+def _lives(group: int) -> bool:
+    """Whether any process of the group still runs. One that is over and that nobody has asked for does not."""
+    stats = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            stats.append(path.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split())
+    return any(int(of) == group and state != "Z" for state, _, of, *_ in stats)
 
 
 def until(true: Callable[[], bool]) -> None:
