@@ -20,7 +20,7 @@
 
 A switch is opened in PREPARING where the target can be asked to prepare, else in DRAINING. A revert that fails ends in CLEARING where
 nothing serves and everything can be seen, so the device is idle rather than fenced; work that turns up there and may not be broken
-is kept, and the switch ends where it runs.
+is kept, and the switch ends where it runs; so does work of a broken source, where nothing is left of the target.
 
 ``advance`` is pure and may be asked again at any time: it keeps nothing, and every command that it gives may be repeated.
 Two rules keep a device from ever serving two venues: the target is started only while the source is seen ABSENT, and the
@@ -198,6 +198,8 @@ def _reverting(switch: Switch, sight: Sight, now: datetime, limits: Limits) -> S
         why = f"neither {switch.source} nor {switch.target} came up within {span_text(limits.revert)}"
         if _dark(sight):
             return _enter(switch, State.CLEARING, now, f"{why}: the device is left idle")
+        if target is Phase.ABSENT and source is Phase.FAULT and promised(sight.source):
+            return _enter(switch, State.REVERTED, now, f"{why}: {switch.source} is broken, and has work that may not be broken")
         return _enter(switch, State.STRANDED, now, f"{why}: see what runs on the GPU, and stop all but one {_BY_HAND}")
     if target is Phase.ABSENT and source is Phase.UNKNOWN:
         return _stay(switch, None, f"{switch.source} cannot be seen, and {switch.target} is gone")

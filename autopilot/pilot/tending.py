@@ -122,10 +122,18 @@ class Tending:
             return f"its owner has it from {hours.start:%H:%M} to {hours.end:%H:%M}"
         if theirs:
             return f"its owner is on it with {_names(theirs)}, and it is his until {span_text(rule.quiet)} after that ends"
-        left, names = self._owners.seen().get(device, (None, ""))
-        if left is None or not left <= now < left + rule.quiet:
+        left, names = self._last_seen(device, now)
+        if left is None or now >= left + rule.quiet:
             return ""
         return f"its owner was on it with {names}, and may come back until {left + rule.quiet:%H:%M:%S} UTC"
+
+    def _last_seen(self, device: DeviceId, now: datetime) -> tuple[datetime | None, str]:
+        """When its owner was last on it, and with what; None where he never was. Where the clock was put back since, it was just now."""
+        left, names = self._owners.seen().get(device, (None, ""))
+        if left is None or left <= now:
+            return left, names
+        self._owners.note(device, now, names)
+        return now, names
 
     def _strangers(self, seen: Reading, placement: Placement) -> tuple[list[GpuProcess], list[GpuProcess]]:
         """The programs of its owner, and those of which nobody can tell.

@@ -283,7 +283,7 @@ def test_what_was_known_before_a_silence_is_not_known_after_it(made: Callable[..
     said.down |= {"status": 503, "first": 503, "second": 503}
     (pod,) = wire.cluster.pods("akash-services")
     pod["spec"]["containers"][0]["image"] = "crash"
-    assert (Phase.FAULT, ()) == (node.observe(GPU).phase, node.observe(GPU).leases)
+    assert (Phase.UNKNOWN, ()) == (node.observe(GPU).phase, node.observe(GPU).leases)
     said.down.clear()
     node.stop(GPU)
 
@@ -304,6 +304,21 @@ def test_a_provider_that_crashes_has_its_leases_still(made: Callable[..., Akash]
     assert (Phase.FAULT, [False]) == (seen.phase, [each.breakable for each in seen.leases])
     assert (tmp_path / "akash.refuse").exists()
     said.leases = []
+    assert (Phase.FAULT, ()) == (node.observe(GPU).phase, node.observe(GPU).leases)
+
+
+def test_a_provider_that_crashes_while_the_chain_is_silent_is_in_doubt(made: Callable[..., Akash], said: Sayings, wire: Any) -> None:
+    """Nobody says that it has no tenants: it is no broken node without work, which would be cleared away. Then the chain says it."""
+    node = made().node
+    POST.serving(node)
+    said.down |= {"status": 503, "first": 503, "second": 503}
+    (pod,) = wire.cluster.pods("akash-services")
+    pod["spec"]["containers"][0]["image"] = "crash"
+    seen = node.observe(GPU)
+    assert Phase.UNKNOWN is seen.phase
+    assert "503" in seen.note
+    said.down = {"status": 503}
+
     assert (Phase.FAULT, ()) == (node.observe(GPU).phase, node.observe(GPU).leases)
 
 

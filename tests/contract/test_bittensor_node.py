@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -303,6 +304,45 @@ def test_the_portal_is_asked_once_a_minute_while_nothing_hangs_on_it(units: Path
         node.observe(GPU)
 
     assert before + 3 == len(portal.asked)
+
+
+def broken(units: Path) -> None:
+    """The executor's unit fails."""
+    os.killpg(int((units / "executor.pid").read_text(encoding="utf-8")), signal.SIGKILL)
+
+
+def test_an_executor_that_died_has_its_pods_still(units: Path, portal: Portal, tmp_path: Path) -> None:
+    """They run on, and keep their GPU: what the portal said before it died is not believed, and new rentals are paused by a drain."""
+    words = tmp_path / "words"
+    told = {verb: ["/bin/sh", "-c", f"echo {verb} >>{words}"] for verb in ("drain", "resume")}
+    clock = W.SimClock(W.NOW)
+    node = executor(portal, tmp_path, clock, **told)
+    node.start(GPU, LIUM)
+    assert Phase.READY is node.observe(GPU).phase
+    portal.said = [{"id": "slipped-in"}]
+    broken(units)
+    until(lambda: node.observe(GPU).phase is Phase.FAULT)
+    (lease,) = node.observe(GPU).leases
+    node.drain(GPU)
+
+    assert ("slipped-in", False) == (lease.id, lease.breakable)
+    assert ["drain"] == words.read_text(encoding="utf-8").split()
+    portal.said = []
+    clock.move_to(clock.now() + timedelta(minutes=1))
+    assert (Phase.FAULT, ()) == ((seen := node.observe(GPU)).phase, seen.leases)
+
+
+def test_an_executor_that_died_while_the_portal_is_silent_is_in_doubt(units: Path, portal: Portal, tmp_path: Path) -> None:
+    """Its pods may run on: it is no broken node without work, which would be cleared away."""
+    node = executor(portal, tmp_path, W.SimClock(W.NOW))
+    node.start(GPU, LIUM)
+    assert Phase.READY is node.observe(GPU).phase
+    portal.status = 503
+    broken(units)
+    until(lambda: node.observe(GPU).phase is Phase.UNKNOWN)
+    portal.status = 200
+
+    assert (Phase.FAULT, ()) == ((seen := node.observe(GPU)).phase, seen.leases)
 
 
 @pytest.mark.parametrize("status", [200, 401, 403, 404])

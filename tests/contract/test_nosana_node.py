@@ -91,6 +91,8 @@ class World:
         """Whether the key waits; None follows the program."""
         (self.state / "podman").write_text(PODMAN, encoding="utf-8")
         (self.state / "podman").chmod(0o755)
+        self.check: dict[str, Any] = {}
+        """The health check of the outer container."""
         self.behave()
         (folder / "keys").mkdir()
         self.keep_key(W.OURS)
@@ -145,7 +147,7 @@ class World:
         """The outer container, with a stub of Podman and no GPU."""
         mounts = ("podman-cache:/var/lib/containers", f"{self.state}:/state", f"{self.state}/podman:/bin/podman:ro")
         outer = NodeSettings().container()
-        options = {"network_mode": "none"}
+        options = {"network_mode": "none", **({"healthcheck": self.check} if self.check else {})}
         return replace(outer, name="fakenode:1", command=("/bin/sh", "-c", PATIENT), mounts=mounts, gpu=False, options=options)
 
 
@@ -252,6 +254,25 @@ def test_a_job_that_slips_in_after_a_signal_that_was_not_heard_is_honoured(world
 
     assert ["SIGTERM"] == world.signals
     assert (Phase.BUSY, 1) == (seen.phase, len(seen.leases))
+
+
+def test_a_job_in_an_outer_container_that_is_unwell_is_kept(world: World, client: Any) -> None:
+    """It runs on: it is told of, and not cut where it slips in. Then the node leaves in good order, and the container goes after it."""
+    world.check = {"test": ["CMD-SHELL", "! test -e /state/sick"], "interval": 200_000_000, "retries": 1, "start_period": 0}
+    node = serving(world)
+    (world.state / "sick").touch()
+    until(lambda: POST.phase(node) is Phase.FAULT)
+    world.job()
+    node.stop(GPU)
+    seen = node.observe(GPU)
+
+    assert ([], True) == (world.signals, world.up)
+    assert (Phase.FAULT, [(JOB, False)]) == (seen.phase, [(lease.id, lease.breakable) for lease in seen.leases])
+    world.done()
+    assert () == node.observe(GPU).leases
+    until(lambda: POST.gone(node))
+    assert ["SIGTERM"] == world.signals
+    assert [] == client.containers.list()
 
 
 def test_a_job_that_was_known_is_ended_when_that_was_decided(world: World) -> None:

@@ -98,6 +98,18 @@ def test_a_restart_does_not_bring_the_node_back_sooner() -> None:
     assert rig.venue("akash") == rig.at()
 
 
+def test_a_clock_that_is_put_back_does_not_end_the_quiet_while() -> None:
+    """He was seen by a clock that had leapt forward: it counts from now, no shorter than ever, and not until that hour comes."""
+    rig = Rig()
+    rig.store.owners.note(rig.gpu.id, rig.clock.now() + timedelta(hours=5), "elden_ring.exe (4242)")
+    back = rig.clock.now() + QUIET
+    rig.decide()
+
+    assert f"its owner was on it with elden_ring.exe (4242), and may come back until {back:%H:%M:%S} UTC" == rig.state.owner
+    rig.fly(QUIET, timedelta(minutes=1))
+    assert "" == rig.state.owner
+
+
 def test_other_gpus_of_the_rig_go_on() -> None:
     """A game on one GPU is no reason to leave another."""
     rig = Rig(gpus=2)

@@ -180,12 +180,20 @@ def test_starting_never_beside_the_source(source: Seen, target: Seen, waited: ti
         (STARTING, ABSENT, LIMITS.revert, (State.CLEARING, None)),
         (ABSENT, FAULT, LIMITS.revert, (State.CLEARING, None)),
         (ABSENT, (FAULT, FIRM), LIMITS.revert, (State.STRANDED, None)),
+        ((FAULT, FIRM), ABSENT, AT_ONCE, (State.REVERTING, START_HERE)),
+        ((FAULT, FIRM), ABSENT, LIMITS.revert, (State.REVERTED, None)),
+        ((FAULT, FIRM), UNKNOWN, LIMITS.revert, (State.STRANDED, None)),
+        ((FAULT, FIRM), FAULT, LIMITS.revert, (State.STRANDED, None)),
+        ((DRAINING, FIRM), ABSENT, LIMITS.revert, (State.STRANDED, None)),
         (READY, (BUSY, FIRM), LIMITS.revert, (State.STRANDED, None)),
         (READY, UNKNOWN, LIMITS.revert, (State.STRANDED, None)),
     ],
 )
 def test_reverting_never_beside_the_target(source: Seen, target: Seen, waited: timedelta, outcome: tuple[State, Command | None]) -> None:
-    """The source comes back only while the target is seen ABSENT; where neither comes, the device is left idle if nothing serves."""
+    """The source comes back only while the target is seen ABSENT; where neither comes, the device is left idle if nothing serves.
+
+    A broken source with work that may not be broken keeps it, where nothing is left of the target: nobody has to lift it for that.
+    """
     assert outcome == step(State.REVERTING, source, target, waited)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -25,6 +26,14 @@ _BID_STANDS = timedelta(minutes=5)
 
 Price = Callable[[], TokenPrice | None]
 """What an AKT is worth, as last heard."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    at: datetime
+    leases: tuple[Lease, ...]
+    alone: bool
+    """Whether the chain alone was asked."""
 
 
 class AkashWork:
@@ -53,18 +62,16 @@ class AkashWork:
         self._block = block
         self._price = price
         self._turn = threading.Lock()
-        self._last: tuple[datetime, tuple[Lease, ...]] | None = None
+        self._last: _Heard | None = None
         self._told: frozenset[str] = frozenset()
 
     def leases(self, device: Device) -> tuple[Lease, ...]:  # noqa: ARG002  # the same for all
         """What both say. Raises Transient where one of them is silent, or the provider keeps a lease that the chain does not know."""
-        with self._turn:
-            last = self._last
-            if last is None or not timedelta(0) <= self._clock.now() - last[0] < self._stands:
-                self._told = frozenset()  # where nobody answers, nothing is told
-                last = self._last = (self._clock.now(), self._look())
-            self._told = frozenset(lease.id for lease in last[1])
-            return last[1]
+        return self._known(alone=False)
+
+    def lasting(self, device: Device) -> tuple[Lease, ...]:  # noqa: ARG002
+        """What the chain says, for a provider that comes up or is broken says nothing. Raises Transient where the chain is silent."""
+        return self._known(alone=True)
 
     def unheard_of(self) -> Collection[str]:
         """The leases, by the chain alone, that were not told of before. Raises Transient."""
@@ -88,7 +95,20 @@ class AkashWork:
             raise Transient(self._network, f"bids are still refused: {self._refusal}: {error.strerror}") from None
         self._last = None
 
-    def _look(self) -> tuple[Lease, ...]:
+    def _known(self, *, alone: bool) -> tuple[Lease, ...]:
+        with self._turn:
+            last = self._last
+            if last is None or last.alone is not alone or not timedelta(0) <= self._clock.now() - last.at < self._stands:
+                self._told = frozenset()  # where nobody answers, nothing is told
+                last = self._last = _Heard(self._clock.now(), self._by_chain() if alone else self._by_both(), alone)
+            self._told = frozenset(lease.id for lease in last.leases)
+            return last.leases
+
+    def _by_chain(self) -> tuple[Lease, ...]:
+        said = self._chain.leases(self._provider)
+        return tuple(self._lease(held, said) for held in said.held)
+
+    def _by_both(self) -> tuple[Lease, ...]:
         """The chain after the provider: a lease that begins in between is seen by the one that knows of it first.
 
         Where the provider is silent, the leases of the chain stand all the same, and none is no answer.
@@ -96,18 +116,17 @@ class AkashWork:
         try:
             status = self._status.look()
         except Transient:
-            leases = self._chain.leases(self._provider)
-            if leases.held:
-                return tuple(self._lease(held, leases) for held in leases.held)
+            if leases := self._by_chain():
+                return leases
             raise
-        leases = self._chain.leases(self._provider)
-        if status.leases > len(leases.held):
+        said = self._chain.leases(self._provider)
+        if status.leases > len(said.held):
             raise Transient(
                 self._network,
-                f"the provider keeps {status.leases} leases and the chain knows of {len(leases.held)}: nobody can tell who is right",
+                f"the provider keeps {status.leases} leases and the chain knows of {len(said.held)}: nobody can tell who is right",
             )
         bids = (self._bids(),) if status.orders and self._refusal.exists() else ()
-        return (*(self._lease(held, leases) for held in leases.held), *bids)
+        return (*(self._lease(held, said) for held in said.held), *bids)
 
     def _bids(self) -> Lease:
         """An order that is still bid on may be taken: a provider that drains is empty when there is none. Ending it early hurts nobody."""

@@ -2,7 +2,8 @@
 
 The portal has a button "Pause New Rentals", and no call for it is known: so a drain runs the owner's ``drain`` command, or tells nobody
 and waits until the node happens to be empty. A pod that is killed under a rental costs a penalty, so none may be broken: the executor
-goes down only when the portal says that no pod is left. The routes are those of the PyPI package lium.io 0.32.0 (``lium/provider``).
+goes down only when the portal says that no pod is left, and one that died is cleared away only then: its pods may run on. The routes are
+those of the PyPI package lium.io 0.32.0 (``lium/provider``).
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ _MOST_PODS = 64
 class _Heard:
     at: datetime
     leases: tuple[Lease, ...]
+    broken: bool
+    """Whether the executor was, or came up: one that is not can have been rented since."""
 
 
 class LiumWork:
@@ -48,13 +51,20 @@ class LiumWork:
 
         A drain believes no old answer that nothing runs.
         """
+        return self._known(device, broken=False)
+
+    def lasting(self, device: Device) -> tuple[Lease, ...]:
+        """The same: the portal can be asked whether the executor lives or not. What was heard before it broke is not believed."""
+        return self._known(device, broken=True)
+
+    def _known(self, device: Device, *, broken: bool) -> tuple[Lease, ...]:
         node = self._settings.executor or self._settings.executors.get(device.id, "")
         if not node:
             raise Transient(self._kit.network, f"{device.label} has no id in the portal: name it in lium.node.executors")
         heard, now = self._heard.get(node), self._kit.clock.now()
-        trusted = heard is not None and (heard.leases or not self._drains(device).exists())
+        trusted = heard is not None and heard.broken is broken and (heard.leases or not self._drains(device).exists())
         if heard is None or not trusted or not timedelta(0) <= now - heard.at < _FRESH:
-            heard = self._heard[node] = _Heard(now, self._ask(node, now))
+            heard = self._heard[node] = _Heard(now, self._ask(node, now), broken)
         return heard.leases
 
     def refuse(self, device: Device) -> None:

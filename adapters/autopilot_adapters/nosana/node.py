@@ -113,7 +113,8 @@ class NosanaShape:
         if outer.phase is Phase.DRAINING:
             return Look(Phase.DRAINING, venue, outer.note)
         if outer.phase is Phase.FAULT:
-            return self._gone(device, Look(Phase.FAULT, venue, f"the outer container {outer.note}"))
+            broken = Look(Phase.FAULT, venue, f"the outer container {outer.note}", lives=outer.lives)
+            return self._orders.seen(device, broken) if outer.lives else self._gone(device, broken)
         inner = self._outer.inner(device)
         if inner.runs:
             return self._orders.seen(device, self._running(device, inner, venue))
@@ -200,11 +201,13 @@ class NosanaShape:
     def end(self, device: Device, grace: timedelta) -> None:
         """Told to go while it waits; told again while it stands in the queue; made to go when it has left it, and does not end.
 
-        A job that nobody knew of when this was decided is honoured: then the node is not to go any more.
+        A job that nobody knew of when this was decided is honoured: then the node is not to go any more. An outer container that is
+        broken and lives goes after it, for one that is well must come in its place.
         """
-        up = self._outer.look(device).phase in (Phase.STARTING, Phase.READY)
+        outer = self._outer.look(device)
+        up = outer.lives or outer.phase in (Phase.STARTING, Phase.READY)
         inner = self._outer.inner(device) if up else Inner("missing")
-        if inner.over:
+        if inner.over and not outer.lives:
             self._orders.go(device)
         elif not inner.runs:  # whatever may still be fetching it must not raise it later
             self._outer.end(device, grace)

@@ -43,6 +43,7 @@ class NosanaWork:
 
     def leases(self, device: Device) -> tuple[Lease, ...]:
         """The one job, from the moment it is given to the node. Raises Transient or Refused."""
+        self._told.pop(device.id, None)  # where nobody answers, nothing is told
         lease = self._lease(self._standings.of(self.node(device)))
         leases = (lease,) if lease else ()
         self._told[device.id] = frozenset(each.id for each in leases)

@@ -5,6 +5,6 @@ set) and nothing of work, and of *work*, which knows what a network gave the nod
 """
 
 from autopilot.kit.service.node import ServiceNode
-from autopilot.kit.service.shape import Look, Shape, UnheardWork, Work
+from autopilot.kit.service.shape import LastingWork, Look, Shape, UnheardWork, Work
 
-__all__ = ["Look", "ServiceNode", "Shape", "UnheardWork", "Work"]
+__all__ = ["LastingWork", "Look", "ServiceNode", "Shape", "UnheardWork", "Work"]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from autopilot.clock import Clock
 from autopilot.errors import NodeFault, Transient
-from autopilot.kit.service.shape import Look, PreparedShape, Shape, UnheardWork, Work
+from autopilot.kit.service.shape import LastingWork, Look, PreparedShape, Shape, UnheardWork, Work
 from autopilot.model.device import Device, NetworkId, Venue
 from autopilot.model.node import PREPARED, Lease, Observation, Phase, Readiness
 
@@ -60,8 +60,7 @@ class ServiceNode:
 
     def drain(self, device: Device) -> None:
         """Take no new work; what runs may finish."""
-        look = self._shape.look(device)
-        if look.lives or look.phase in (Phase.STARTING, Phase.READY):
+        if self._may_work(self._shape.look(device)):
             if not self._mark(device).exists():
                 self._mark(device).touch()
             self._work.refuse(device)
@@ -88,11 +87,18 @@ class ServiceNode:
         """Of a node that is not known to serve. One that boots although it is to drain is drained at once, and not started again."""
         phase = Phase.DRAINING if look.phase is Phase.STARTING and self._refuses(device) else look.phase
         venue = None if phase in (Phase.ABSENT, Phase.UNKNOWN) else look.venue
-        leases = self._told_of(device) if look.lives or look.phase is Phase.STARTING else ()
+        leases = self._told_of(device) if self._may_work(look) else ()
         return Observation(device.id, venue, phase, self._clock.now(), leases, look.note)
 
+    def _may_work(self, look: Look) -> bool:
+        """Whether work may run: on a node that comes up or serves, and on a broken one that still lives or that its work outlives."""
+        outlived = look.phase is Phase.FAULT and isinstance(self._work, LastingWork)
+        return outlived or look.lives or look.phase in (Phase.STARTING, Phase.READY)
+
     def _told_of(self, device: Device) -> tuple[Lease, ...]:
-        """The work of a node that comes up, or is broken and not gone: it may have some. Where that cannot be told, it has none."""
+        """The work of a node that comes up or is broken. Where that cannot be told it has none, unless its work outlives it."""
+        if isinstance(self._work, LastingWork):
+            return self._work.lasting(device)
         try:
             return self._work.leases(device)
         except Transient:

@@ -73,6 +73,15 @@ class Work(Protocol):
         ...
 
 
+@runtime_checkable
+class LastingWork(Work, Protocol):
+    """Work that outlives its program: tenants' pods run on when what let them in has died."""
+
+    def lasting(self, device: Device) -> tuple[Lease, ...]:
+        """What runs now, asked without the program's help, for it comes up or is broken. Raises Transient where that cannot be told."""
+        ...
+
+
 class UnheardWork:
     """Work that nobody can ask about: a program that serves as long as it is up, and loses nothing when it goes."""
 

@@ -10,6 +10,7 @@ from runpy import run_path
 from types import SimpleNamespace
 from typing import Any
 
+import httpx
 import pytest
 from pydantic import ValidationError
 
@@ -113,6 +114,19 @@ def test_a_lease_pays_the_price_of_its_job(tmp_path: Path) -> None:
     assert abs(Decimal("1.1448") * Decimal("0.3092") - Decimal(lease.pays.count).scaleb(-9)) < Decimal("0.0001")
     assert (JOB, timedelta(seconds=3660)) == (lease.id, (lease.until or lease.since) - lease.since)
     assert {JOB} == set(work.told(GPU))
+
+
+def test_where_the_chain_is_silent_nothing_is_told(tmp_path: Path) -> None:
+    """Whoever decides then that the node must go knows of no job, so each that is there is honoured."""
+    nosana = W.Nosana()
+    busy(nosana)
+    work, _ = work_of(nosana, tmp_path, timedelta(0))
+    work.leases(GPU)
+    nosana.down = lambda _: httpx.Response(404)
+    with pytest.raises(Transient, match="404"):
+        work.leases(GPU)
+
+    assert not work.told(GPU)
 
 
 def test_a_job_that_the_chain_forgot_is_still_a_lease(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from autopilot.kit.service.process import ProcessShape, Program
 from autopilot.model.device import Device, DeviceId, NetworkId, Venue
 from autopilot.model.node import Phase
 from autopilot_adapters.programs import CommandWork, ProgramSettings
-from shared.nodes import PATIENT, end_all
+from shared.nodes import PATIENT, end_all, until
 
 NETWORK = NetworkId("birch")
 GPU = Device(DeviceId("GPU-2e"), "RTX 4090", index=1)
@@ -48,3 +48,10 @@ def test_one_that_cannot_tell_yet_boots(node: ServiceNode) -> None:
     seen = node.observe(GPU)
 
     assert (Phase.STARTING, ()) == (seen.phase, seen.leases)
+
+
+def test_one_that_died_and_cannot_tell_has_no_work(node: ServiceNode, tmp_path: Path) -> None:
+    """Its work went with it: a program that never came up must not hold its GPU for want of an answer."""
+    until(lambda: (end_all(tmp_path.glob("*.pid")), node.observe(GPU).phase is Phase.FAULT)[1])
+
+    assert () == node.observe(GPU).leases
