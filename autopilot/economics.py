@@ -19,7 +19,7 @@ def power_price(view: View, stay: timedelta = _NO_TIME) -> UsdPerKwh:
 def serving_watts(view: View, device: Device, venue: Venue) -> Watts:
     """What serving at the venue draws more than doing nothing. Idle draws nothing more."""
     draw = view.draws.get(device.id)
-    return Watts(0) if draw is None or venue == IDLE else draw.at(venue) - draw.idle
+    return Watts(0) if draw is None else draw.at(venue) - draw.idle
 
 
 def serving_power(view: View, device: Device, venue: Venue, stay: timedelta = _NO_TIME) -> UsdPerHour:

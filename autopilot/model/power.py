@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from autopilot.model.device import Venue
+from autopilot.model.device import IDLE, Venue
 from autopilot.model.week import Hours
 from autopilot.units import HOUR, UsdPerKwh, Watts, divide_rounded, hour_start, micros
 
@@ -30,7 +30,9 @@ class Draw:
     """At work at certain venues: a network's work may draw less than another's."""
 
     def at(self, venue: Venue) -> Watts:
-        """At work at a venue; a figure for the whole network holds for each of its markets."""
+        """At work at a venue, or idle; a figure for the whole network holds for each of its markets."""
+        if venue == IDLE:
+            return self.idle
         return self.venues.get(venue, self.venues.get(Venue(venue.network), self.lit))
 
 

@@ -104,14 +104,14 @@ class Booker:
 
     def _power(self, device: DeviceId, mode: Mode, start: datetime, end: datetime) -> Iterator[Entry]:
         """What was drawn: as it was measured at the start of the span, else as it is known of the venue."""
-        measured, basis = self._drawn.get(device), Basis.REALISED
+        at, measured, basis = mode.venue if mode.lit else IDLE, self._drawn.get(device), Basis.REALISED
         if measured is None:
             draw, basis = self._supply.draws.get(device, Draw()), Basis.ESTIMATE
-            watts = draw.at(mode.venue) if mode.lit else draw.idle
+            watts = draw.at(at)
         else:
             watts = measured
             if not mode.dark:
-                self._supply.note(device, mode.venue if mode.lit else IDLE, measured, end - start)
+                self._supply.note(device, at, measured, end - start)
         if watts:
             key = (Kind.POWER, device, mode.venue)
             pieces = (self._meter.run(key, watts * price, span) for price, span in self._supply.power.spans(start, end))

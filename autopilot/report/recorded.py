@@ -92,8 +92,7 @@ def _paid(seen: Recorded, device: Device, venue: Venue) -> Sequence[float] | Non
 def _drawn(seen: Recorded, view: View, device: Device, venue: Venue) -> list[float]:
     """The power bill of each hour, USD."""
     draw = view.draws.get(device.id, Draw())
-    watts = draw.idle if venue == IDLE else draw.at(venue)
-    return [float(watts) / _WATT * float(view.power.at(seen.start + index * HOUR)) for index in range(seen.hours)]
+    return [float(draw.at(venue)) / _WATT * float(view.power.at(seen.start + index * HOUR)) for index in range(seen.hours)]
 
 
 @dataclass(frozen=True, slots=True)
