@@ -14,7 +14,7 @@ from autopilot.model.node import Placement
 from autopilot.model.order import Bounds, Order
 from autopilot.model.owner import OwnerRule, Policy
 from autopilot.pilot.limiting import Limiter
-from autopilot.store.owners import OwnerBook
+from autopilot.store.owners import LastSeen, OwnerBook
 from autopilot.units import span_text
 
 log = logging.getLogger(__name__)
@@ -75,7 +75,10 @@ class Tending:
         seen = self._look(self._devices)
         if self._limiter is not None:
             self._limiter.settle(placements, seen)
-        self.states = {device.id: self._state(device.id, seen[device.id], placements[device.id], now) for device in self._devices}
+        last = self._owners.seen()
+        self.states = {
+            device.id: self._state(device.id, seen[device.id], placements[device.id], now, last.get(device.id)) for device in self._devices
+        }
         found = {device: self._order(device, state, placements[device]) for device, state in self.states.items()}
         orders = {device: order for device, order in found.items() if order is not None}
         held = {device: _why(state.seen) for device, state in self.states.items() if isinstance(state.seen, Ailment)}
@@ -103,15 +106,15 @@ class Tending:
             if network in leaving
         }
 
-    def _state(self, device: DeviceId, seen: Reading | Ailment, placement: Placement, now: datetime) -> GpuState:
+    def _state(self, device: DeviceId, seen: Reading | Ailment, placement: Placement, now: datetime, last: LastSeen | None) -> GpuState:
         if isinstance(seen, Ailment):
             return GpuState(seen)
         theirs, unclear = self._strangers(seen, placement)
         if theirs:
             self._owners.note(device, now, _names(theirs))
-        return GpuState(seen, self._owner(device, theirs, now), self._doubt(device, seen, unclear))
+        return GpuState(seen, self._owner(device, theirs, now, last), self._doubt(device, seen, unclear))
 
-    def _owner(self, device: DeviceId, theirs: Sequence[GpuProcess], now: datetime) -> str:
+    def _owner(self, device: DeviceId, theirs: Sequence[GpuProcess], now: datetime, last: LastSeen | None) -> str:
         """What its owner does with it, in words."""
         rule = self._rule(device)
         if rule.policy is Policy.IGNORE or device in self._house.lent(now):
@@ -122,18 +125,19 @@ class Tending:
             return f"its owner has it from {hours.start:%H:%M} to {hours.end:%H:%M}"
         if theirs:
             return f"its owner is on it with {_names(theirs)}, and it is his until {span_text(rule.quiet)} after that ends"
-        left, names = self._last_seen(device, now)
-        if left is None or now >= left + rule.quiet:
+        if last is None:
+            return ""
+        left, names = self._left(device, last, now), last.programs
+        if now >= left + rule.quiet:
             return ""
         return f"its owner was on it with {names}, and may come back until {left + rule.quiet:%H:%M:%S} UTC"
 
-    def _last_seen(self, device: DeviceId, now: datetime) -> tuple[datetime | None, str]:
-        """When its owner was last on it, and with what; None where he never was. Where the clock was put back since, it was just now."""
-        left, names = self._owners.seen().get(device, (None, ""))
-        if left is None or left <= now:
-            return left, names
-        self._owners.note(device, now, names)
-        return now, names
+    def _left(self, device: DeviceId, last: LastSeen, now: datetime) -> datetime:
+        """When its owner was last on it. Where the clock was put back since, it was just now."""
+        if last.at <= now:
+            return last.at
+        self._owners.note(device, now, last.programs)
+        return now
 
     def _strangers(self, seen: Reading, placement: Placement) -> tuple[list[GpuProcess], list[GpuProcess]]:
         """The programs of its owner, and those of which nobody can tell.

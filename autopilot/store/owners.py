@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import NamedTuple
 
 from autopilot.model.device import DeviceId
 from autopilot.store.schema import Connection, instant, stamp
+
+
+class LastSeen(NamedTuple):
+    """When an owner was last on his GPU."""
+
+    at: datetime
+    programs: str
+    """With which, in words."""
 
 
 class OwnerBook:
@@ -14,10 +23,10 @@ class OwnerBook:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def seen(self) -> dict[DeviceId, tuple[datetime, str]]:
-        """When each was last on his GPU, and with which programs."""
+    def seen(self) -> dict[DeviceId, LastSeen]:
+        """When each was last on his GPU."""
         rows = self._connection.execute("SELECT device, at, programs FROM owners")
-        return {DeviceId(device): (instant(at), programs) for device, at, programs in rows}
+        return {DeviceId(device): LastSeen(instant(at), programs) for device, at, programs in rows}
 
     def note(self, device: DeviceId, at: datetime, programs: str) -> None:
         """He is on it now."""
