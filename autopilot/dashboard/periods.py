@@ -15,7 +15,7 @@ from autopilot.store.journal import Arrival
 from autopilot.store.ledger import Kind, Totals
 from autopilot.store.schema import instant, stamp
 from autopilot.store.store import Store
-from autopilot.units import HOUR, Usd, UsdPerHour, Watts, hour_start
+from autopilot.units import HOUR, Usd, UsdPerHour, hour_start
 
 DAY = 24 * HOUR
 _SPANS = (("today", timedelta(0)), ("7 days", 6 * DAY), ("30 days", 29 * DAY))
@@ -52,10 +52,8 @@ class Period:
 class Books:
     """What the ledger says of the last days."""
 
-    totals: Totals
-    """Of all that was ever booked."""
     devices: Mapping[DeviceId, Totals]
-    """Likewise, of each."""
+    """Of each device all that was ever booked."""
     periods: tuple[Period, ...] = ()
     lately: Mapping[DeviceId, UsdPerHour] = field(default_factory=dict)
     """What each device earned an hour over the last day, net of power and fees."""
@@ -63,7 +61,7 @@ class Books:
 
 def read_totals(store: Store) -> Books:
     """The sums of all time, without the last days."""
-    return Books(store.ledger.totals(), store.ledger.by_device())
+    return Books(store.ledger.by_device())
 
 
 def read_books(store: Store, means: Means, at: datetime, view: View) -> Books:
@@ -72,7 +70,6 @@ def read_books(store: Store, means: Means, at: datetime, view: View) -> Books:
     arrivals = store.journal.arrivals()
     means.forget(midnight - _SPANS[-1][1])
     return Books(
-        store.ledger.totals(),
         store.ledger.by_device(),
         tuple(
             _period(store, name, midnight - before, at, _stayed(means, _put(arrivals, view, midnight - before), at))
@@ -120,12 +117,8 @@ def _put(arrivals: Sequence[Arrival], view: View, start: datetime) -> list[_Plac
         before = [each for each in own if each.at <= start]
         put = before[-1:] or own[:1]
         draw, price = view.draws.get(device.id, Draw()), view.power.at(view.now)
-        places += [_Place(each.venue, device.model, max(start, each.at), _drawn(draw, each.venue) * price) for each in put]
+        places += [_Place(each.venue, device.model, max(start, each.at), draw.at(each.venue) * price) for each in put]
     return places
-
-
-def _drawn(draw: Draw, venue: Venue) -> Watts:
-    return draw.idle if venue == IDLE else draw.at(venue)
 
 
 def _stayed(means: Means, places: Sequence[_Place], at: datetime) -> Usd | None:

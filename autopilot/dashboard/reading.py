@@ -22,7 +22,7 @@ from autopilot.model.power import PowerPrice
 from autopilot.model.switch import State, Switch
 from autopilot.model.view import View
 from autopilot.store.context import answered, unpack
-from autopilot.store.ledger import NOTHING
+from autopilot.store.ledger import NOTHING, added
 from autopilot.store.schema import instant
 from autopilot.store.store import Store
 from autopilot.units import HOUR, Share, UsdPerHour, Watts
@@ -104,7 +104,7 @@ class Reader:
                 heartbeat,
                 tuple(self._devices(look, books, heartbeat)),
                 look.market(),
-                books.totals,
+                added(books.devices.values()),
                 tuple(self._store.journal.ended(_LOG)),
                 self._store.journal.endings(),
                 tuple(controls),
@@ -121,7 +121,7 @@ class Reader:
 
     def _read_books(self, at: datetime, view: View) -> Books:
         if not self._money:
-            return Books(NOTHING, {})
+            return Books({})
         if not self._days:
             return read_totals(self._store)
         if self._books is None or not self._books[0] <= at < self._books[0] + _BOOKS_KEPT:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import reduce
 from typing import NamedTuple
 
 from autopilot.model.device import DeviceId, NetworkId, Venue
@@ -55,6 +56,10 @@ class Totals:
     power: Usd
     fees: Usd
     dark: timedelta
+
+    def __add__(self, other: Totals) -> Totals:
+        parts = (self.earned + other.earned, self.paid + other.paid, self.power + other.power, self.fees + other.fees)
+        return Totals(*parts, self.dark + other.dark)
 
     @property
     def net(self) -> Usd:
@@ -188,6 +193,11 @@ class Ledger:
         ):
             rows.setdefault(DeviceId(device), []).append(tuple(sums))
         return {device: _totals(sums) for device, sums in rows.items()}
+
+
+def added(every: Iterable[Totals]) -> Totals:
+    """The sums of all of these."""
+    return reduce(Totals.__add__, every, NOTHING)
 
 
 def _totals(rows: Iterable[tuple[str, int, int]]) -> Totals:
